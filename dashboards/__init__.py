@@ -1,0 +1,1 @@
+"""The reviewing dashboard: a worklist, and one page per case. It is started by `mediscan dashboard`."""

@@ -1,0 +1,1 @@
+"""The dashboard's pages, and the panes of the case page."""

@@ -1,0 +1,203 @@
+"""The configuration of a run: defaults < TOML file < `--set section.key=value`, saved whole beside every result."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mediscan.errors import ConfigError
+
+
+class Precision(StrEnum):
+    """Arithmetic of training. Predictions are always made in fp32, so that they do not depend on the machine."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+class ClassWeighting(StrEnum):
+    """How much rare classes weigh in the loss; calibration takes the shift back out of the probabilities."""
+
+    NONE = "none"
+    SQRT = "sqrt"
+    BALANCED = "balanced"
+
+
+class Augmentation(StrEnum):
+    """How training images are varied. No setting mirrors an image: left and right are findings."""
+
+    NONE = "none"
+    MILD = "mild"
+    STRONG = "strong"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataConfig(_Section):
+    """What of a study reaches the network.
+
+    Attributes:
+        findings: Which findings to learn; empty means all of the manifest.
+        note_sections: The note sections that may be read. Findings and impressions are written by whoever knew the
+            answer, so they are not among the defaults.
+        image_size: Side of the square that every image is fitted into, in pixels.
+        max_images: Images (or planes) of one study; a study with more is thinned evenly and flagged.
+        planes_per_volume: Planes taken from a volume, evenly spaced.
+        max_note_tokens: Tokens of one note; a longer note is cut at the end and flagged.
+    """
+
+    findings: tuple[str, ...] = ()
+    note_sections: tuple[str, ...] = ("indication", "history", "exam", "vitals")
+    image_size: Annotated[int, Field(ge=32, le=2048)] = 128
+    max_images: Annotated[int, Field(ge=1, le=64)] = 6
+    planes_per_volume: Annotated[int, Field(ge=1, le=32)] = 3
+    max_note_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
+
+
+class ModelConfig(_Section):
+    """The network.
+
+    Attributes:
+        image_encoder: A name of `mediscan.model.image.ENCODERS`.
+        text_encoder: `minilm` (embedded), or a Hugging Face name or folder.
+        text_window: Tokens that the text encoder reads at once; longer notes are read window by window.
+        trainable_text_layers: How many of its last layers are trained; 0 freezes it and caches its features.
+        width: Width of image and text tokens in the fusion.
+        heads: Attention heads.
+        fusion_layers: Blocks of bidirectional cross-attention.
+        dropout: Dropout in fusion and head.
+    """
+
+    image_encoder: str = "resnet-small"
+    text_encoder: str = "minilm"
+    text_window: Annotated[int, Field(ge=16, le=4096)] = 256
+    trainable_text_layers: Annotated[int, Field(ge=0)] = 0
+    width: Annotated[int, Field(ge=16, le=2048)] = 128
+    heads: Annotated[int, Field(ge=1, le=64)] = 4
+    fusion_layers: Annotated[int, Field(ge=1, le=24)] = 2
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class TrainConfig(_Section):
+    """How it is trained.
+
+    Attributes:
+        patience: Epochs without a better validation score before training stops.
+        modality_dropout: Probability that a training study loses its note, and the same that it loses its images.
+        token_dropout: Probability that a note token is hidden in training.
+        workers: Processes that decode images.
+        threads: Threads of the arithmetic; 0 leaves the choice to PyTorch.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 24
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    text_learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    patience: Annotated[int, Field(ge=1)] = 8
+    modality_dropout: Annotated[float, Field(ge=0, lt=0.5)] = 0.15
+    token_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    class_weighting: ClassWeighting = ClassWeighting.SQRT
+    augmentation: Augmentation = Augmentation.MILD
+    precision: Precision = Precision.AUTO
+    seed: int = 0
+    workers: Annotated[int, Field(ge=0)] = 2
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class EvaluateConfig(_Section):
+    """How it is measured: patient-level bootstrap draws behind every interval."""
+
+    bootstrap_draws: Annotated[int, Field(ge=20)] = 1000
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    @classmethod
+    def load(cls, path: Path | None = None, *, overrides: Iterable[str] = ()) -> Self:
+        """Read a TOML file and apply `section.key=value` overrides.
+
+        Args:
+            path: The file; None for the defaults alone.
+            overrides: Values are written as in TOML; a bare word is taken as a string.
+
+        Raises:
+            ConfigError: The file or an override cannot be read, or a key or a value is not valid.
+        """
+        return cls.from_mapping(_apply(_read_toml(path) if path else {}, overrides))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Check a nested mapping, as read from TOML or from a bundle's config.json.
+
+        Raises:
+            ConfigError: A key or a value is not valid; the message names the nearest valid key.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise _explain(error) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot read configuration {path}: {type(error).__name__}", remedy="Give a readable TOML file."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"configuration {path} is not TOML: {error}", remedy="Mend that line.") from error
+
+
+def _apply(values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        path = name.strip().split(".")
+        if not equals or len(path) != 2 or not all(path):
+            raise ConfigError(
+                f"--set {override!r} is not of the form section.key=value", remedy="For example: --set train.epochs=10."
+            )
+        values.setdefault(path[0], {})[path[1]] = _value(text.strip())
+    return values
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    name = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        valid = _keys(location[:-1])
+        near = difflib.get_close_matches(location[-1], valid, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        return ConfigError(f"unknown configuration key {name!r}", remedy=f"{hint}Valid keys: {', '.join(valid)}.")
+    return ConfigError(f"configuration {name} = {first['input']!r}: {first['msg']}", remedy="Change that value.")
+
+
+def _keys(section: Sequence[str]) -> list[str]:
+    model: Any = RunConfig
+    for part in section:
+        model = model.model_fields[part].annotation
+    return sorted(model.model_fields)

@@ -1,0 +1,175 @@
+"""Read studies: decode their images, render their notes, and refuse, by name and reason, what cannot be used."""
+
+import hashlib
+import json
+import multiprocessing
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediscan.config import DataConfig
+from mediscan.data.images import FittedPlane, fit_planes
+from mediscan.data.notes import RenderedNote, render_note
+from mediscan.diagnosis import Flag, Refusal
+from mediscan.errors import Code, SourceError
+from mediscan.sources.reading import file_sha256, read_image
+from mediscan.study import Availability, ImageRef, Study
+
+_CHUNK = 64
+"""Studies in flight per round of the pool: enough to keep it busy, few enough to bound memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlane:
+    """A fitted plane and the position in `Study.images` of the image it comes from."""
+
+    image: int
+    fitted: FittedPlane
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A study that was read.
+
+    `planes` are in an order that depends on their content alone, so that the order in which a study lists its images
+    cannot matter. `input_sha256` covers everything that the network is given; `seconds` is what reading took.
+    """
+
+    study: Study
+    planes: tuple[SourcePlane, ...]
+    note: RenderedNote
+    flags: tuple[Flag, ...]
+    input_sha256: str
+    seconds: float
+
+    @property
+    def availability(self) -> Availability:
+        """Which modalities were read."""
+        return Availability.of(image=bool(self.planes), note=bool(self.note))
+
+    @property
+    def stack(self) -> NDArray[np.float16]:
+        """All planes: (I, size, size) float16; I is 0 without images."""
+        if not self.planes:
+            return np.zeros((0, 0, 0), dtype=np.float16)
+        return np.stack([plane.fitted.values for plane in self.planes])
+
+
+def read_example(study: Study, config: DataConfig) -> Example:
+    """Read one study.
+
+    Args:
+        study: The study; image paths absolute.
+        config: Which note sections, how many images, which size.
+
+    Raises:
+        SourceError: An image cannot be read, or nothing is left to base a diagnosis on.
+    """
+    started = time.perf_counter()
+    hashed = sorted(((_sha256(ref), index, ref) for index, ref in enumerate(study.images)), key=lambda entry: entry[:2])
+    planes = [
+        SourcePlane(image=index, fitted=fitted)
+        for sha256, index, ref in hashed
+        for fitted in fit_planes(
+            read_image(ref.path, expected_sha256=sha256), size=config.image_size, planes=config.planes_per_volume
+        )
+    ]
+    note = render_note(study, config.note_sections)
+    if not planes and not note:
+        raise SourceError(
+            f"study {study.study_id!r} has neither an image nor text in the note sections "
+            f"{', '.join(config.note_sections)}",
+            remedy="Give it an image or a note section that the model reads.",
+            code=Code.NO_INPUT,
+        )
+    kept = _thin(planes, config.max_images)
+    return Example(
+        study=study,
+        planes=kept,
+        note=note,
+        flags=tuple(_flags(study, note=note, found=len(planes), kept=len(kept))),
+        input_sha256=_input_sha256([sha256 for sha256, _, _ in hashed], note),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _sha256(ref: ImageRef) -> str:
+    return ref.meta.sha256 or file_sha256(ref.path)
+
+
+def _thin(planes: Sequence[SourcePlane], most: int) -> tuple[SourcePlane, ...]:
+    if len(planes) <= most:
+        return tuple(planes)
+    return tuple(planes[int((step + 0.5) * len(planes) / most)] for step in range(most))
+
+
+def _flags(study: Study, *, note: RenderedNote, found: int, kept: int) -> Iterator[Flag]:
+    if not note:
+        yield Flag(
+            code=Code.EMPTY_NOTE,
+            message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone.",
+        )
+    if not found:
+        yield Flag(
+            code=Code.NO_IMAGE, message=f"study {study.study_id!r} has no image; scored from its note alone."
+        )
+    if kept < found:
+        yield Flag(
+            code=Code.IMAGES_LEFT_OUT,
+            message=f"study {study.study_id!r} has {found} image planes, of which {kept} were used. "
+            "Raise data.max_images in training to use more.",
+        )
+
+
+def _input_sha256(images: Sequence[str], note: RenderedNote) -> str:
+    return hashlib.sha256(json.dumps([list(images), note.text]).encode()).hexdigest()
+
+
+def _read_or_refuse(study: Study, config: DataConfig) -> Example | Refusal:
+    started = time.perf_counter()
+    try:
+        return read_example(study, config)
+    except SourceError as error:
+        return Refusal.of(study.study_id, error, seconds=time.perf_counter() - started)
+
+
+class ExampleReader:
+    """Reads many studies, in processes of its own where asked for; a context manager.
+
+    Args:
+        config: As for `read_example`.
+        workers: Decoding processes; 0 decodes in this one. Processes start afresh (never by fork, which is unsafe once
+            torch runs threads), so a script that asks for them needs the usual `if __name__ == "__main__"` guard.
+    """
+
+    def __init__(self, config: DataConfig, *, workers: int = 0) -> None:
+        self._read = partial(_read_or_refuse, config=config)
+        self._pool = (
+            ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) if workers else None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def read(self, studies: Iterable[Study]) -> Iterator[Example | Refusal]:
+        """One example or refusal per study, in order."""
+        remaining = iter(studies)
+        while chunk := list(islice(remaining, _CHUNK)):
+            if self._pool is None:
+                yield from map(self._read, chunk)
+            else:
+                yield from self._pool.map(self._read, chunk, chunksize=4)

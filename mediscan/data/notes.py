@@ -1,0 +1,94 @@
+"""One text from a note's sections, and the way back from it to the sections."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mediscan.study import NoteSection, Study
+
+_CLAUSE = re.compile(r"[^.;!?\n]*(?:\.(?=\d)[^.;!?\n]*)*[.;!?\n]*\s*")
+_COMMA_CLAUSE = re.compile(r"[^,]*,?\s*")
+_LONG_CLAUSE = 60
+"""Characters; a longer clause is cut further at its commas, so that a span says one thing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A stretch of the text that comes from a section: characters `[start, end)` of the section lie at `offset`."""
+
+    section: str
+    start: int
+    end: int
+    offset: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedNote:
+    """The text that the encoder reads."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.pieces)
+
+
+def render_note(study: Study, sections: Sequence[str]) -> RenderedNote:
+    """Join the allowed sections, in the order in which they are allowed, each behind its name.
+
+    Args:
+        study: The study.
+        sections: The allow-list; sections that are not on it never reach the encoder.
+    """
+    text = ""
+    pieces = []
+    for section in _allowed(study, sections):
+        text += f"{section.name.replace('_', ' ')}: "
+        pieces.append(Piece(section=section.name, start=0, end=len(section.text), offset=len(text)))
+        text += f"{section.text}\n"
+    return RenderedNote(text=text, pieces=tuple(pieces))
+
+
+def _allowed(study: Study, sections: Sequence[str]) -> list[NoteSection]:
+    place = {name: position for position, name in enumerate(sections)}
+    return sorted((s for s in study.written_sections if s.name in place), key=lambda section: place[section.name])
+
+
+def clauses(note: RenderedNote) -> tuple[Piece, ...]:
+    """Cut a note into clauses: sentences, and the parts of long sentences between commas.
+
+    Returns:
+        Pieces that cover every character of the sections once, blank ones left out.
+    """
+    found = []
+    for piece in note.pieces:
+        section_text = note.text[piece.offset : piece.offset + piece.end - piece.start]
+        for start, end in _clause_spans(section_text):
+            stripped = section_text[start:end].strip()
+            if stripped:
+                first = start + section_text[start:end].index(stripped)
+                found.append(
+                    Piece(
+                        section=piece.section,
+                        start=piece.start + first,
+                        end=piece.start + first + len(stripped),
+                        offset=piece.offset + first,
+                    )
+                )
+    return tuple(found)
+
+
+def _clause_spans(text: str) -> list[tuple[int, int]]:
+    spans = []
+    for sentence in _CLAUSE.finditer(text):
+        start, end = sentence.span()
+        if end - start <= _LONG_CLAUSE:
+            spans.append((start, end))
+            continue
+        spans.extend((start + part.start(), start + part.end()) for part in _COMMA_CLAUSE.finditer(text[start:end]))
+    return [(start, end) for start, end in spans if end > start]
+
+
+def without(note: RenderedNote, piece: Piece) -> str:
+    """The note's text with one piece taken away."""
+    return note.text[: piece.offset] + note.text[piece.offset + piece.end - piece.start :]

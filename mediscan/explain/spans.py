@@ -1,0 +1,65 @@
+"""Which words a finding comes from: take each clause away, read the note again, and see what changes."""
+
+import torch
+
+from mediscan.data.batch import StudyBatch, stack_tokens
+from mediscan.data.notes import RenderedNote, clauses, without
+from mediscan.diagnosis import NoteSpan
+from mediscan.explain.logodds import log_odds
+from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.text import NoteTokenizer
+
+_BATCH = 16
+"""Shortened notes read at once."""
+
+
+@torch.inference_mode()
+def note_spans(
+    network: DiagnosisNetwork, batch: StudyBatch, note: RenderedNote, *, tokenizer: NoteTokenizer, finding: int
+) -> tuple[NoteSpan, ...]:
+    """Every clause of a note and how much the finding's log-odds fall without it, in the order of the note.
+
+    Args:
+        network: In evaluation mode.
+        batch: The one study.
+        note: Its note.
+        tokenizer: The network's.
+        finding: Position of the finding.
+    """
+    pieces = clauses(note)
+    if not pieces:
+        return ()
+    grid, shape = network.image_tokens(batch.images, batch.image_mask)
+    texts = [note.text, *(without(note, piece) for piece in pieces)]
+    values = torch.cat(
+        [
+            _values(network, batch, texts[at : at + _BATCH], tokenizer=tokenizer, finding=finding, grid=(grid, shape))
+            for at in range(0, len(texts), _BATCH)
+        ]
+    )
+    return tuple(
+        NoteSpan(section=piece.section, start=piece.start, end=piece.end, weight=float(values[0] - value))
+        for piece, value in zip(pieces, values[1:], strict=True)
+    )
+
+
+def _values(
+    network: DiagnosisNetwork,
+    batch: StudyBatch,
+    texts: list[str],
+    *,
+    tokenizer: NoteTokenizer,
+    finding: int,
+    grid: tuple[torch.Tensor, tuple[int, int]],
+) -> torch.Tensor:
+    encoded = network.text_encoder.encode([tokenizer(text) for text in texts], pad_id=tokenizer.pad_id)
+    text, mask = stack_tokens(encoded, width=network.text_encoder.width)
+    count = len(texts)
+    variants = StudyBatch(
+        images=batch.images.expand(count, -1, -1, -1, -1),
+        image_mask=batch.image_mask.expand(count, -1),
+        text=text,
+        text_mask=mask,
+    )
+    output = network.answer(variants, image_grid=grid[0].expand(count, -1, -1, -1), grid_shape=grid[1])
+    return log_odds(output.logits, findings=network.findings, index=finding)

@@ -1,0 +1,104 @@
+"""The diagnosis network: image tokens and note tokens in, one logit per finding out."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mediscan.config import ModelConfig
+from mediscan.data.batch import StudyBatch
+from mediscan.findings import FindingSet
+from mediscan.model.fusion import CrossAttentionFusion
+from mediscan.model.image import ImageEncoder, ImageFeatures, build_image_encoder, grid_positions
+from mediscan.model.text import TextEncoder
+
+
+@dataclass(frozen=True)
+class DiagnosisOutput:
+    """What the network gives.
+
+    Attributes:
+        logits: (B, F) float32, one per finding; those of a class group compete with each other.
+        image_summary: (B, D) mean of the projected image tokens before fusion, 0 without images.
+        text_summary: (B, D) mean of the projected note tokens before fusion, 0 without a note.
+        image_grid: (B, I, h·w, D) projected image tokens before fusion; what saliency differentiates.
+        grid_shape: h and w of the grid, (0, 0) without images.
+    """
+
+    logits: Tensor
+    image_summary: Tensor
+    text_summary: Tensor
+    image_grid: Tensor
+    grid_shape: tuple[int, int]
+
+
+class DiagnosisNetwork(nn.Module):
+    """Image encoder, text encoder, cross-attention and one head for findings and class groups.
+
+    Args:
+        config: Its shape.
+        findings: What it answers, in order.
+        text_encoder: Built by the caller, since it comes with weights at training and without when a bundle is loaded.
+    """
+
+    def __init__(self, config: ModelConfig, *, findings: FindingSet, text_encoder: TextEncoder) -> None:
+        super().__init__()
+        width = config.width
+        self.findings = findings
+        self.text_encoder = text_encoder
+        self.image_encoder: ImageEncoder = build_image_encoder(config.image_encoder)
+        self.image_projection = nn.Sequential(nn.LayerNorm(self.image_encoder.channels), nn.Linear(self.image_encoder.channels, width))
+        self.text_projection = nn.Sequential(nn.LayerNorm(text_encoder.width), nn.Linear(text_encoder.width, width))
+        self.fusion = CrossAttentionFusion(
+            width, heads=config.heads, layers=config.fusion_layers, dropout=config.dropout
+        )
+        self.head = nn.Sequential(
+            nn.LayerNorm(4 * width),
+            nn.Linear(4 * width, width),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(width, len(findings)),
+        )
+
+    def forward(self, batch: StudyBatch) -> DiagnosisOutput:
+        """Answer for a batch."""
+        grid, shape = self.image_tokens(batch.images, batch.image_mask)
+        return self.answer(batch, image_grid=grid, grid_shape=shape)
+
+    def image_tokens(self, images: Tensor, mask: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Projected tokens of planes, (B, I, P, D), and the grid's shape. Padding planes are not encoded at all."""
+        studies, planes = mask.shape
+        width = self.image_projection[1].out_features
+        real = images[mask]  # (N, 1, S, S)
+        if not len(real):
+            return images.new_zeros(studies, planes, 0, width), (0, 0)
+        features: ImageFeatures = self.image_encoder(real)
+        shape = (features.grid.shape[2], features.grid.shape[3])
+        tokens = self.image_projection(features.tokens)  # (N, P, D)
+        tokens = tokens + grid_positions(*shape, channels=width).to(tokens)
+        grid = tokens.new_zeros(studies, planes, shape[0] * shape[1], width)
+        grid[mask] = tokens
+        return grid, shape
+
+    def answer(self, batch: StudyBatch, *, image_grid: Tensor, grid_shape: tuple[int, int]) -> DiagnosisOutput:
+        """The part after the image encoder, so that saliency can start from the grid."""
+        tokens_per_plane = image_grid.shape[2]
+        image = image_grid.flatten(1, 2)  # (B, I, P, D) -> (B, I·P, D)
+        image_mask = batch.image_mask.repeat_interleave(tokens_per_plane, dim=1)  # (B, I·P)
+        text = self.text_projection(batch.text)  # (B, T, D)
+        fused = self.fusion(image, image_mask, text, batch.text_mask)
+        image_summary = _masked_mean(image, image_mask)
+        text_summary = _masked_mean(text, batch.text_mask)
+        logits = self.head(torch.cat([fused.image, fused.text, image_summary, text_summary], dim=1))
+        return DiagnosisOutput(
+            logits=logits.float(),
+            image_summary=image_summary.float(),
+            text_summary=text_summary.float(),
+            image_grid=image_grid,
+            grid_shape=grid_shape,
+        )
+
+
+def _masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    weights = mask.to(tokens.dtype)[..., None]  # (B, N, 1)
+    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

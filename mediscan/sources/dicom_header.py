@@ -1,0 +1,287 @@
+"""DICOM headers: reading them safely, and what they say of an image."""
+
+import math
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
+from mediscan.sources.boundary import (
+    MAX_DECODED_BYTES,
+    quiet,
+    refusing,
+    require_decoded_size,
+    require_file_size,
+    too_large,
+)
+from mediscan.study import ImageMeta
+
+PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_PIXEL_TAGS = {bytes.fromhex(tag) for tag in ("e07f1000", "e07f0800", "e07f0900", "7fe00010", "7fe00008", "7fe00009")}
+_PREAMBLE_LENGTH = 132
+_CHUNK = 1 << 20
+_HEADER_REMEDY = "Export the file again from its origin."
+
+_VIEW_CODES = {  # DICOM PS3.16 CID 4010 and 4014, SNOMED CT → the defined terms of View Position (0018,5101)
+    "399348003": "AP",
+    "272479007": "PA",
+    "399173006": "LL",
+    "399198007": "RL",
+    "399162004": "CC",
+    "399368009": "MLO",
+    "399260004": "ML",
+    "399352003": "LM",
+}
+_DATE_AND_TIME = (
+    ("AcquisitionDate", "AcquisitionTime"),
+    ("SeriesDate", "SeriesTime"),
+    ("StudyDate", "StudyTime"),
+    ("ContentDate", "ContentTime"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A DICOM file up to its pixel data.
+
+    `has_pixels` is whether pixel data follow, which pydicom alone does not tell from a file that just ends.
+    """
+
+    path: Path
+    dataset: pydicom.Dataset
+    has_pixels: bool
+
+    @property
+    def syntax(self) -> UID:
+        """The transfer syntax.
+
+        Raises:
+            AttributeError: The file states none; callers are inside `refusing`.
+        """
+        return UID(self.dataset.file_meta.TransferSyntaxUID)
+
+    @property
+    def frames(self) -> int:
+        """Number of planes."""
+        return int(self.dataset.get("NumberOfFrames") or 1)
+
+    @property
+    def samples_per_pixel(self) -> int:
+        """1 for grey and palette images, 3 for colour."""
+        return int(self.dataset.get("SamplesPerPixel") or 1)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(S, H, W): planes, rows, columns."""
+        return self.frames, int(self.dataset.Rows), int(self.dataset.Columns)
+
+    def require_image(self) -> None:
+        """Refuse a header without an image, or with one too large to decode.
+
+        Raises:
+            SourceError: There are no pixels (NO_PIXELS), they are cut off (PIXEL_DATA), or too many (FILE_TOO_LARGE).
+        """
+        with refusing(self.path, "has a damaged image description", remedy=_HEADER_REMEDY):
+            storage = UID(text(self.dataset, "SOPClassUID") or "").name
+            if not self.has_pixels and ("Rows" in self.dataset or "Image Storage" in storage):
+                raise PixelDataError(
+                    f"{self.path} ends before its pixel data", remedy="Transfer the file again; it is incomplete."
+                )
+            if not self.has_pixels:
+                raise UnsupportedImageError(
+                    f"{self.path} is DICOM but holds no image ({storage or 'no SOP class'})",
+                    remedy="Send image objects; leave out reports, documents and directory files.",
+                    code=Code.NO_PIXELS,
+                )
+            require_decoded_size(self.path, samples=math.prod(self.shape) * self.samples_per_pixel)
+
+
+def open_header(path: Path) -> Header:
+    """The header of a DICOM file, and whether pixel data follow it.
+
+    Raises:
+        NotDicomError: The file has no DICOM preamble.
+        SourceError: The file cannot be read, its header is damaged, or it inflates beyond the cap.
+    """
+    with refusing(path, "has a damaged DICOM header", kind=SourceError, remedy=_HEADER_REMEDY), path.open("rb") as file:
+        if file.read(_PREAMBLE_LENGTH)[128:] != b"DICM":
+            raise _not_dicom(path)
+        require_file_size(path)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)  # noqa: FBT003 - explicit VR, little endian: PS3.10 7.1
+        deflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+        if deflated:
+            # pydicom would inflate all of it into memory, whatever comes out.
+            _require_inflated_size(path, file.read())
+        file.seek(0)
+        try:
+            dataset = pydicom.dcmread(file, stop_before_pixels=not deflated)
+        except InvalidDicomError:
+            raise _not_dicom(path) from None
+        if not deflated:
+            return Header(path=path, dataset=dataset, has_pixels=file.read(4) in _PIXEL_TAGS)
+        present = [keyword for keyword in PIXEL_KEYWORDS if keyword in dataset]
+        for keyword in present:
+            del dataset[keyword]
+        return Header(path=path, dataset=dataset, has_pixels=bool(present))
+
+
+def read_header(path: str | Path) -> pydicom.Dataset:
+    """The header of a DICOM file without its pixel data.
+
+    Values are converted when they are asked for, and a broken one raises then: use `text` to ask.
+
+    Raises:
+        NotDicomError: The file is not DICOM.
+        SourceError: The file is missing (FILE_NOT_FOUND), cannot be read, or its header is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SourceError(f"{path} is no file", remedy="Check the path.", code=Code.FILE_NOT_FOUND)
+    return open_header(path).dataset
+
+
+def text(dataset: pydicom.Dataset, keyword: str) -> str | None:
+    """An element's (first) value as stripped text; None where it is absent, empty or unreadable.
+
+    For descriptive elements only: a value that pixels depend on must not be read this way.
+    """
+    with quiet():
+        try:
+            value = dataset.get(keyword)
+            if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+                value = value[0] if len(value) else None
+            return (str(value).strip("\0 \t\r\n") or None) if value is not None else None
+        except Exception:  # noqa: BLE001 - conversion of a broken raw value raises anything; unknown is the answer
+            return None
+
+
+def numbers(dataset: pydicom.Dataset, keyword: str) -> tuple[float, ...]:
+    """An element's values as numbers; empty where it is absent, empty or unreadable. As `text`, descriptive only."""
+    with quiet():
+        try:
+            value = dataset.get(keyword)
+            if value is None or isinstance(value, (str, bytes)):
+                return ()
+            found = tuple(float(part) for part in (value if isinstance(value, Sequence) else (value,)))
+        except Exception:  # noqa: BLE001 - as in `text`
+            return ()
+    return found if all(math.isfinite(number) for number in found) else ()
+
+
+def frame_macro(dataset: pydicom.Dataset, macro: str, frame: int = 0) -> pydicom.Dataset:
+    """Where a frame's attributes of one functional group stand: its own item, the shared one, or the data set.
+
+    Source: DICOM PS3.3 C.7.6.16.
+    """
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or ()
+    shared = dataset.get("SharedFunctionalGroupsSequence") or ()
+    for groups in (per_frame[frame : frame + 1], shared[:1]):
+        for group in groups:
+            items = group.get(macro)
+            if items:
+                return items[0]
+    return dataset
+
+
+def image_meta(header: Header) -> ImageMeta:
+    """What a header says of its image; `sha256` is left to the caller.
+
+    `acquired_at` is the local wall time of the place of acquisition, without time zone.
+    """
+    dataset = header.dataset
+    with refusing(header.path, "has a damaged DICOM header", kind=SourceError, remedy=_HEADER_REMEDY):
+        anatomy = frame_macro(dataset, "FrameAnatomySequence")
+        return ImageMeta(
+            modality=_term(dataset, "Modality"),
+            body_part=_term(dataset, "BodyPartExamined"),
+            view=_term(dataset, "ViewPosition") or _coded_view(dataset),
+            laterality=_term(dataset, "ImageLaterality")
+            or _term(dataset, "Laterality")
+            or _term(anatomy, "FrameLaterality"),
+            spacing_mm=_spacing_mm(dataset, frames=header.frames),
+            acquired_at=_acquired_at(dataset),
+        )
+
+
+def _term(dataset: pydicom.Dataset, keyword: str) -> str | None:
+    value = text(dataset, keyword)
+    return value.upper() if value else None
+
+
+def _coded_view(dataset: pydicom.Dataset) -> str | None:
+    for item in dataset.get("ViewCodeSequence") or ():
+        code, meaning = text(item, "CodeValue"), text(item, "CodeMeaning")
+        return _VIEW_CODES.get(code or "") or (meaning.upper() if meaning else None)
+    return None
+
+
+def _spacing_mm(dataset: pydicom.Dataset, *, frames: int) -> tuple[float, ...] | None:
+    measures = frame_macro(dataset, "PixelMeasuresSequence")
+    for source, keyword in ((measures, "PixelSpacing"), (dataset, "ImagerPixelSpacing")):
+        plane = numbers(source, keyword)
+        if len(plane) == 2 and min(plane) > 0:
+            break
+    else:
+        return None
+    if frames > 1:
+        for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+            between = numbers(measures, keyword)
+            if between and between[0] > 0:
+                return (*plane, between[0])
+    return plane
+
+
+def _acquired_at(dataset: pydicom.Dataset) -> datetime | None:
+    moment = parse_moment(text(dataset, "AcquisitionDateTime") or "")
+    if moment:
+        return moment
+    for date, time in _DATE_AND_TIME:
+        day = (text(dataset, date) or "").replace(".", "").replace("-", "")  # ACR-NEMA wrote 1997.04.24
+        clock = (text(dataset, time) or "").replace(":", "")
+        moment = parse_moment(day + clock) or parse_moment(day)
+        if moment:
+            return moment
+    return None
+
+
+def parse_moment(stamp: str) -> datetime | None:
+    """A DICOM date and time (DT), of any precision from the day on, as local wall time; None if it is none.
+
+    Source: DICOM PS3.5 6.2.
+    """
+    digits = re.split(r"[+-]", stamp, maxsplit=1)[0]
+    for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d"):
+        try:
+            moment = datetime.strptime(digits, pattern)  # noqa: DTZ007 - DICOM dates are local wall time
+        except ValueError:
+            continue
+        # strptime accepts single digits, and so reads 202401021 as a date and an hour.
+        if len(digits.split(".")[0]) == len(moment.strftime(pattern.removesuffix(".%f"))):
+            return moment
+    return None
+
+
+def _require_inflated_size(path: Path, packed: bytes) -> None:
+    inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    for start in range(0, len(packed), _CHUNK):
+        pending = packed[start : start + _CHUNK]
+        while pending and not inflater.eof:
+            total += len(inflater.decompress(pending, _CHUNK))
+            pending = inflater.unconsumed_tail
+            if total > MAX_DECODED_BYTES:
+                raise too_large(path, "inflates beyond the limit")
+
+
+def _not_dicom(path: Path) -> NotDicomError:
+    return NotDicomError(
+        f"{path} is not DICOM: it has no DICM mark after a 128-byte preamble",
+        remedy="Name files by what they are, or export this one as a DICOM Part 10 file.",
+    )

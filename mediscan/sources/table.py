@@ -1,0 +1,254 @@
+"""A table of studies made elsewhere, and the studies that its rows make."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mediscan import cells, schema
+from mediscan.cells import Place
+from mediscan.diagnosis import Refusal
+from mediscan.errors import ManifestError
+from mediscan.findings import GROUP_SEPARATOR
+from mediscan.sources.columns import TableColumns
+from mediscan.study import ImageRef, NoteSection, Study
+
+SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
+"""File names that are read as tables."""
+
+WORDS: Mapping[str, int] = {
+    **cells.LABELS,
+    **dict.fromkeys(("yes", "positive", "present"), 1),
+    **dict.fromkeys(("no", "negative", "absent"), 0),
+}
+"""How a finding's cell may write present (1) and absent (0), in lower case."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableStudies:
+    """What a table says.
+
+    Args:
+        studies: One study, or the reason there is none, per id, in the order of their first rows. Image paths are
+            absolute; nothing was checked about the files.
+        findings: The names of findings and of class groups' values.
+        split_given: Whether the table has a column of splits.
+        named: The absolute paths of all images that any row names, refused ones too.
+        notices: What a reader should know of how the table was read.
+    """
+
+    studies: tuple[Study | Refusal, ...]
+    findings: tuple[str, ...]
+    split_given: bool
+    named: frozenset[str]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fact:
+    # One thing that a row says of its study, and how it is read from a cell.
+    kind: str
+    name: str
+    column: str
+    read: Callable[[object, Place], Any]
+
+
+_Said = dict[tuple[str, str], Any]
+_Rows = Sequence[tuple[int, Mapping[str, object]]]
+
+
+def read_studies(path: Path, columns: TableColumns) -> TableStudies:
+    """The studies of a CSV, TSV or Parquet table.
+
+    Raises:
+        ManifestError: The table cannot be read, or a column is missing. What is wrong with a single row becomes the
+            refusal of its study.
+    """
+    table, notices = _read(path)
+    columns = columns.fitted(table.column_names, what=f"table {path.name}")
+    rows_of = _rows_by_id(table.select(list(dict.fromkeys(columns.named))), id_column=str(columns.id))
+    _check_names(columns)
+    facts = _facts(columns)
+    told = {key: _told(key, rows, facts=facts, columns=columns) for key, rows in rows_of.items()}
+    said = [entry for entry in told.values() if not isinstance(entry, Refusal)]
+    classes = {
+        group: sorted({entry["class", group] for entry in said if ("class", group) in entry})
+        for group in columns.classes
+    }
+    for group, found in classes.items():
+        if len(found) < 2:
+            raise ManifestError(
+                f"column {columns.classes[group]!r} of class group {group!r} holds {len(found)} values",
+                remedy="A class group needs two values or more.",
+            )
+    members = [f"{group}{GROUP_SEPARATOR}{value}" for group, values in classes.items() for value in values]
+    return TableStudies(
+        studies=tuple(
+            entry if isinstance(entry, Refusal) else _study(key, entry, classes=classes, root=path.parent)
+            for key, entry in told.items()
+        ),
+        findings=(*columns.findings, *members),
+        split_given=columns.split is not None,
+        named=frozenset(_named(rows_of.values(), column=columns.image, root=path.parent)),
+        notices=notices,
+    )
+
+
+def _read(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
+    if path.suffix.lower() == ".parquet":
+        return schema.read_parquet(path), ()
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        return cells.read_delimited(path, delimiter=delimiter), ()
+    except UnicodeDecodeError:
+        notice = f"Table {path.name} is not in UTF-8 and was read as Windows-1252."
+    try:
+        return cells.read_delimited(path, delimiter=delimiter, encoding="cp1252"), (notice,)
+    except UnicodeDecodeError:
+        raise ManifestError(
+            f"table {path.name} is neither in UTF-8 nor in Windows-1252", remedy="Save it again as UTF-8."
+        ) from None
+
+
+def _check_names(columns: TableColumns) -> None:
+    schema.check_names(findings=[*columns.findings, *columns.classes], sections=columns.notes)
+    for name in (*columns.findings, *columns.classes):
+        if GROUP_SEPARATOR in name:
+            raise ManifestError(
+                f"name {name!r} holds {GROUP_SEPARATOR!r}, which stands between a class group and its values",
+                remedy="Choose another name; for exclusive classes name the column with --classes.",
+            )
+
+
+def _rows_by_id(table: pa.Table, *, id_column: str) -> Mapping[str, _Rows]:
+    rows_of: dict[str, list[tuple[int, Mapping[str, object]]]] = {}
+    row = 0
+    for batch in table.to_batches():
+        for values in batch.to_pylist():
+            row += 1
+            rows_of.setdefault(cells.identifier(values[id_column]) or f"row {row}", []).append((row, values))
+    return rows_of
+
+
+def _facts(columns: TableColumns) -> tuple[_Fact, ...]:
+    def label(cell: object, at: Place) -> int | None:
+        return cells.label(cell, at=at, words=WORDS)
+
+    facts = [_Fact(kind="own", name="patient_id", column=str(columns.patient), read=_identifier)]
+    if columns.split is not None:
+        facts.append(
+            _Fact(kind="own", name="split", column=columns.split, read=lambda cell, at: cells.split(cell, at=at))
+        )
+    facts.extend(_Fact(kind="note", name=name, column=column, read=_text) for name, column in columns.notes.items())
+    for name, column in columns.values.items():
+        facts.append(
+            _Fact(kind="own" if name in _OWN else "value", name=name, column=column, read=_OWN.get(name, _number))
+        )
+    facts.extend(_Fact(kind="label", name=name, column=column, read=label) for name, column in columns.findings.items())
+    facts.extend(_Fact(kind="class", name=name, column=column, read=_slug) for name, column in columns.classes.items())
+    return tuple(facts)
+
+
+def _told(key: str, rows: _Rows, *, facts: Sequence[_Fact], columns: TableColumns) -> _Said | Refusal:
+    try:
+        said = _merged(key, rows, facts=facts, id_column=str(columns.id))
+        said["own", "images"] = _images(rows, column=columns.image)
+    except ManifestError as error:
+        return Refusal.of(key, error)
+    return said
+
+
+def _merged(key: str, rows: _Rows, *, facts: Sequence[_Fact], id_column: str) -> _Said:
+    said: _Said = {}
+    differing: dict[str, None] = {}
+    for row, values in rows:
+        if cells.identifier(values[id_column]) is None:
+            raise Place(row=row, column=id_column).error("there is no id", remedy="Give every study an id.")
+        for fact in facts:
+            value = fact.read(values[fact.column], Place(row=row, column=fact.column))
+            # An empty cell leaves the word to the study's other rows.
+            if value is not None and said.setdefault((fact.kind, fact.name), value) != value:
+                differing[fact.column] = None
+    if differing:
+        shown = ", ".join(str(row) for row, _ in rows[:5])
+        raise ManifestError(
+            f"the rows of study {key!r} ({shown}{', …' if len(rows) > 5 else ''}) disagree in {', '.join(differing)}",
+            remedy="Write the same in all rows of a study, or give the rows ids of their own.",
+        )
+    if ("own", "patient_id") not in said:
+        place = Place(row=rows[0][0], column=facts[0].column)
+        raise place.error("there is no patient", remedy="Give every study its patient's id.")
+    return said
+
+
+def _images(rows: _Rows, *, column: str | None) -> list[str]:
+    if column is None:
+        return []
+    return [
+        path for row, values in rows for path in cells.image_paths(values[column], at=Place(row=row, column=column))
+    ]
+
+
+def _named(studies: Iterable[_Rows], *, column: str | None, root: Path) -> Iterator[str]:
+    for rows in studies:
+        try:
+            yield from (schema.absolute(path, root=root) for path in _images(rows, column=column))
+        except ManifestError:
+            continue  # the study is refused for it already
+
+
+def _study(key: str, said: _Said, *, classes: Mapping[str, Sequence[str]], root: Path) -> Study:
+    def named(kind: str) -> dict[str, Any]:
+        return {name: value for (of, name), value in said.items() if of == kind}
+
+    one_hot = {
+        f"{group}{GROUP_SEPARATOR}{value}": int(value == held)
+        for group, held in named("class").items()
+        for value in classes[group]
+    }
+    own = named("own")
+    return Study(
+        study_id=key,
+        patient_id=own["patient_id"],
+        images=tuple(ImageRef(path=schema.absolute(image, root=root)) for image in dict.fromkeys(own["images"])),
+        note=tuple(NoteSection(name=name, text=text) for name, text in named("note").items()),
+        split=own.get("split"),
+        age_years=own.get("age_years"),
+        sex=own.get("sex"),
+        values=named("value"),
+        labels=named("label") | one_hot,
+    )
+
+
+def _identifier(cell: object, at: Place) -> str | None:  # noqa: ARG001 - every reader takes a place
+    return cells.identifier(cell)
+
+
+def _text(cell: object, at: Place) -> str | None:  # noqa: ARG001 - every reader takes a place
+    return cells.text(cell)
+
+
+def _number(cell: object, at: Place) -> float | None:
+    return cells.number(cell, at=at)
+
+
+def _slug(cell: object, at: Place) -> str | None:
+    written = cells.identifier(cell)
+    if written is None:
+        return None
+    slug = re.sub(r"[\W_]+", "_", written.lower()).strip("_")
+    if not slug:
+        raise at.error(
+            f"{cells.quoted(written)} holds no letter or digit to name a class by",
+            remedy="Write the class in words, or leave it empty.",
+        )
+    return slug
+
+
+_OWN: Mapping[str, Callable[[object, Place], Any]] = {
+    "age_years": lambda cell, at: cells.age_years(cell, at=at),
+    "sex": lambda cell, at: cells.sex(cell, at=at),
+}
