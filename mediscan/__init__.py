@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mediscan.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mediscan.predict import Diagnoser
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 

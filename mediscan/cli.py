@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediscan import __version__
 from mediscan.errors import BundleError, ConfigError, ManifestError, MediscanError, SourceError
+from mediscan.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,8 +59,9 @@ def main() -> None:
         _say("interrupted")
         sys.exit(Exit.INTERRUPTED)
     except typer.TyperException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        # Typer's usage errors know how to show themselves; its stubs do not say so.
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(Exit.USAGE)
     except ConfigError as error:
         _say(str(error))
         sys.exit(Exit.USAGE)
@@ -83,7 +84,9 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 def demo(
     out: OutFolder = Path("demo"),
     studies: Annotated[int, typer.Option(min=200, help="How many synthetic studies to make.")] = 2400,
-    dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Open the dashboard at the end.")] = True,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard/--no-dashboard", help="Open the dashboard at the end.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="The same seed makes the same studies.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -161,8 +164,10 @@ def ingest(
         text=[
             f"{result.studies} studies with {result.images} images in {result.manifest}",
             f"splits: {', '.join(f'{name} {count}' for name, count in result.by_split.items())}",
-            *(f"{name}: {c['positive']} present, {c['negative']} absent, {c['unknown']} unknown"
-              for name, c in findings.items()),
+            *(
+                f"{name}: {c['positive']} present, {c['negative']} absent, {c['unknown']} unknown"
+                for name, c in findings.items()
+            ),
             *result.notices,
         ],
     )
@@ -190,8 +195,13 @@ def train(
     with progress_bars() as progress:
         result = run(Manifest.read(manifest), settings, out, resume=resume, progress=progress)
     _report(
-        {"bundle": str(result.bundle), "bundle_id": result.bundle_id, "validation": result.metrics["macro"],
-         "epochs": len(result.history), "refused": len(result.refused)},
+        {
+            "bundle": str(result.bundle),
+            "bundle_id": result.bundle_id,
+            "validation": result.metrics["macro"],
+            "epochs": len(result.history),
+            "refused": len(result.refused),
+        },
         as_json=as_json,
         text=[f"bundle {result.bundle_id} in {result.bundle}", *_metric_lines(result.metrics)],
     )
@@ -294,8 +304,8 @@ def explain(
         json.loads(path.read_text(encoding="utf-8")),
         as_json=as_json,
         text=[
-            f"study {study}: {name} {result.decision}, probability {result.probability:.2f} "
-            f"({result.lower:.2f} to {result.upper:.2f})",
+            f"study {study}: {name} {result.decision}",
+            f"probability {result.probability:.2f} ({result.lower:.2f} to {result.upper:.2f})",
             "shares in log-odds: " + ", ".join(f"{part} {share:+.2f}" for part, share in evidence.shares.items()),
             f"evidence: {path}",
         ],
@@ -304,7 +314,9 @@ def explain(
 
 @app.command()
 def dashboard(
-    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="The folder that score wrote.")] = Path("demo/scores"),
+    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="The folder that score wrote.")] = Path(
+        "demo/scores"
+    ),
     database: Annotated[Path | None, typer.Option(help="Where reviews are kept; by default beside SCORES.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on the loopback address.")] = 8501,
 ) -> None:
@@ -356,7 +368,9 @@ def _pairs(options: Iterable[str] | None, name: str) -> dict[str, str]:
     for option in options or ():
         key, equals, column = option.partition("=")
         if not equals or not key or not column:
-            raise ConfigError(f"{name} {option!r} is not of the form NAME=COLUMN", remedy=f"Example: {name} age_years=age.")
+            raise ConfigError(
+                f"{name} {option!r} is not of the form NAME=COLUMN", remedy=f"Example: {name} age_years=age."
+            )
         pairs[key] = column
     return pairs
 

@@ -91,6 +91,7 @@ class TrainConfig(_Section):
     Attributes:
         patience: Epochs without a better validation score before training stops.
         modality_dropout: Probability that a training study loses its note, and the same that it loses its images.
+        single_modality_weight: Weight of the losses of images alone and note alone beside the fused one.
         token_dropout: Probability that a note token is hidden in training.
         workers: Processes that decode images.
         threads: Threads of the arithmetic; 0 leaves the choice to PyTorch.
@@ -104,6 +105,7 @@ class TrainConfig(_Section):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     patience: Annotated[int, Field(ge=1)] = 8
     modality_dropout: Annotated[float, Field(ge=0, lt=0.5)] = 0.15
+    single_modality_weight: Annotated[float, Field(ge=0)] = 0.5
     token_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     class_weighting: ClassWeighting = ClassWeighting.SQRT

@@ -110,7 +110,9 @@ def run_demo(out: Path, *, studies: int, seed: int = 0, progress: Progress = sil
         diagnoser, test, out / "scores", bundle=out / "bundle", workers=2, command="mediscan demo", progress=progress
     )
 
-    case = next(study for study in test.studies() if study.availability is Availability.BOTH and any(study.labels.values()))
+    case = next(
+        study for study in test.studies() if study.availability is Availability.BOTH and any(study.labels.values())
+    )
     diagnosis = diagnoser.predict(case)
     evidence = diagnoser.explain(case, diagnosis.most_notable.finding)
     caps = modality_caps(options)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mediscan import __version__
+from mediscan.version import __version__
 
 _REQUIRED = (
     "torch",

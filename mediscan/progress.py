@@ -15,7 +15,8 @@ class Progress(Protocol):
         detail: One short fact to show beside it.
     """
 
-    def __call__(self, stage: str, done: int, total: int, *, detail: str = "") -> None: ...
+    def __call__(self, stage: str, done: int, total: int, *, detail: str = "") -> None:
+        """Take note."""
 
 
 def silent(stage: str, done: int, total: int, *, detail: str = "") -> None:
@@ -55,7 +56,9 @@ def progress_bars() -> Iterator[Progress]:
         def show(stage: str, done: int, total: int, *, detail: str = "") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total, detail=detail)
-            bars.update(tasks[stage], completed=done, total=total, **({"detail": detail} if detail else {}))
+            bars.update(tasks[stage], completed=done, total=total)
+            if detail:
+                bars.update(tasks[stage], detail=detail)
 
         yield show
 

@@ -64,7 +64,10 @@ class ImageMeta:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRef:
-    """Where an image lies: a file, or a folder that holds a DICOM series. `path` is absolute once a manifest is read."""
+    """Where an image lies.
+
+    `path` is a file, or a folder that holds a DICOM series; absolute once a manifest is read.
+    """
 
     path: str
     meta: ImageMeta = ImageMeta()

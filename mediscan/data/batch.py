@@ -48,9 +48,7 @@ class StudyBatch:
             image: (B,) bool, True where the images go.
             note: (B,) bool, True where the note goes.
         """
-        return replace(
-            self, image_mask=self.image_mask & ~image[:, None], text_mask=self.text_mask & ~note[:, None]
-        )
+        return replace(self, image_mask=self.image_mask & ~image[:, None], text_mask=self.text_mask & ~note[:, None])
 
 
 def stack_images(stacks: Sequence[NDArray[np.float16] | NDArray[np.float32]], *, size: int) -> tuple[Tensor, Tensor]:

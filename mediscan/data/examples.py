@@ -118,9 +118,7 @@ def _flags(study: Study, *, note: RenderedNote, found: int, kept: int) -> Iterat
             message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone.",
         )
     if not found:
-        yield Flag(
-            code=Code.NO_IMAGE, message=f"study {study.study_id!r} has no image; scored from its note alone."
-        )
+        yield Flag(code=Code.NO_IMAGE, message=f"study {study.study_id!r} has no image; scored from its note alone.")
     if kept < found:
         yield Flag(
             code=Code.IMAGES_LEFT_OUT,

@@ -150,6 +150,4 @@ def evaluate(
         bundle_card={**diagnoser.card, "bootstrap draws": str(draws)},
     )
     progress("measure", 1, 1)
-    return EvaluateResult(
-        metrics=metrics, refused=tuple(entry for entry in entries if isinstance(entry, Refusal))
-    )
+    return EvaluateResult(metrics=metrics, refused=tuple(entry for entry in entries if isinstance(entry, Refusal)))

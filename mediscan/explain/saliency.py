@@ -46,7 +46,7 @@ def _support(network: DiagnosisNetwork, batch: StudyBatch, *, finding: int) -> N
     """(I, h, w): how much each cell of the grid speaks for the finding; 0 where it speaks against."""
     with torch.enable_grad():
         grid, shape = network.image_tokens(batch.images, batch.image_mask)
-        grid = grid.detach().requires_grad_(requires_grad=True)
+        grid = grid.detach().requires_grad_()
         output = network.answer(batch, image_grid=grid, grid_shape=shape)
         value = log_odds(output.logits, findings=network.findings, index=finding)
         (gradient,) = torch.autograd.grad(value.sum(), grid)

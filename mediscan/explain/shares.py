@@ -38,9 +38,7 @@ def modality_shares(network: DiagnosisNetwork, batch: StudyBatch, *, finding: in
         output = network.answer(batch.keep(pattern), image_grid=grid, grid_shape=shape)
         return float(log_odds(output.logits, findings=network.findings, index=finding)[0])
 
-    players = [
-        name for name, mask in (("image", batch.image_mask), ("note", batch.text_mask)) if bool(mask.any())
-    ]
+    players = [name for name, mask in (("image", batch.image_mask), ("note", batch.text_mask)) if bool(mask.any())]
     return ModalityShares(
         shares=shapley(players, value), logit=value(frozenset(players)), baseline_logit=value(frozenset())
     )
@@ -63,7 +61,9 @@ def shapley(players: Sequence[str], value: Callable[[frozenset[str]], float]) ->
     }
     return {
         player: sum(
-            factorial(len(members)) * factorial(count - len(members) - 1) / factorial(count)
+            factorial(len(members))
+            * factorial(count - len(members) - 1)
+            / factorial(count)
             * (coalitions[members | {player}] - worth)
             for members, worth in coalitions.items()
             if player not in members

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 from safetensors.torch import load_file, save_file
 
-from mediscan import __version__
 from mediscan.config import RunConfig
 from mediscan.data.images import PREPROCESSING_VERSION
 from mediscan.errors import BundleError, ConfigError
@@ -26,6 +25,7 @@ from mediscan.model.card import model_card
 from mediscan.model.network import DiagnosisNetwork
 from mediscan.model.reference import Reference
 from mediscan.model.text import NoteTokenizer, load_tokenizer, restore_text_encoder
+from mediscan.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)

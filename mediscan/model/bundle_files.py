@@ -42,7 +42,8 @@ def check(folder: Path) -> None:
     listing = folder / _CHECKSUMS
     if not listing.is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {_CHECKSUMS}", remedy="Give the folder train wrote.")
-    expected = dict(reversed(line.split("  ", 1)) for line in listing.read_text(encoding="utf-8").splitlines())
+    lines = listing.read_text(encoding="utf-8").splitlines()
+    expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     found = {str(path.relative_to(folder)): path for path in _files(folder)}
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:

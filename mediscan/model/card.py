@@ -6,9 +6,7 @@ from typing import Any
 from mediscan.config import RunConfig
 
 
-def model_card(
-    *, bundle_id: str, config: RunConfig, metrics: Mapping[str, Any], provenance: Mapping[str, Any]
-) -> str:
+def model_card(*, bundle_id: str, config: RunConfig, metrics: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """Markdown, generated from the same numbers that the bundle stores."""
     rows = "\n".join(
         f"| {name} | {values['n_positive']} | {values['n_negative']} | {_interval(values)} "
@@ -24,7 +22,7 @@ def model_card(
 **Not a medical device.** For research. A clinician decides; this model only suggests.
 
 ## What it reads
-- Images fitted into {config.data.image_size} × {config.data.image_size} pixels, at most {config.data.max_images} planes a study.
+- Images, fitted into {config.data.image_size} × {config.data.image_size} pixels, {config.data.max_images} at most.
 - Note sections: {", ".join(config.data.note_sections)}. Other sections never reach it.
 - Image encoder `{config.model.image_encoder}`, text encoder `{config.model.text_encoder}`, fused by cross-attention.
 

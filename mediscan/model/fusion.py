@@ -8,10 +8,29 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Fused:
-    """What fusion gives: pooled (B, D) of each side after it has read the other."""
+    """What fusion gives, each (B, D): either side pooled before and after it has read the other."""
 
+    image_alone: Tensor
+    text_alone: Tensor
     image: Tensor
     text: Tensor
+
+
+class _ChannelDropout(nn.Module):
+    """Dropout that drops the same channels of all tokens of a study.
+
+    Drawing one number per token and channel would cost more than the attention itself on a processor.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return tokens
+        kept = nn.functional.dropout(tokens.new_ones(len(tokens), 1, tokens.shape[2]), self.rate)
+        return tokens * kept
 
 
 class _Attend(nn.Module):
@@ -21,8 +40,8 @@ class _Attend(nn.Module):
         super().__init__()
         self.norm_query = nn.LayerNorm(width)
         self.norm_context = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.dropout = _ChannelDropout(dropout)
 
     def forward(self, query: Tensor, context: Tensor, context_mask: Tensor) -> Tensor:
         read = self.norm_context(context)
@@ -42,9 +61,8 @@ class _Think(nn.Module):
             nn.LayerNorm(width),
             nn.Linear(width, 2 * width),
             nn.GELU(),
-            nn.Dropout(dropout),
             nn.Linear(2 * width, width),
-            nn.Dropout(dropout),
+            _ChannelDropout(dropout),
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -63,9 +81,7 @@ class _Block(nn.Module):
         self.text_think = _Think(width, dropout=dropout)
         self.image_think = _Think(width, dropout=dropout)
 
-    def forward(
-        self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, image_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         text = self.text_self(text, text, text_mask)
         read_text = self.text_from_image(text, image, image_mask)
         read_image = self.image_from_text(image, text, text_mask)
@@ -95,6 +111,8 @@ class CrossAttentionFusion(nn.Module):
     def __init__(self, width: int, *, heads: int, layers: int, dropout: float) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(_Block(width, heads=heads, dropout=dropout) for _ in range(layers))
+        self.image_alone_pool = _Pool(width, heads=heads)
+        self.text_alone_pool = _Pool(width, heads=heads)
         self.image_pool = _Pool(width, heads=heads)
         self.text_pool = _Pool(width, heads=heads)
         # Row 0: the modality is absent; row 1: it is there.
@@ -112,9 +130,16 @@ class CrossAttentionFusion(nn.Module):
         """
         image, image_mask = _with_state(image, image_mask, self.image_state)
         text, text_mask = _with_state(text, text_mask, self.text_state)
+        image_alone = self.image_alone_pool(image, image_mask)
+        text_alone = self.text_alone_pool(text, text_mask)
         for block in self.blocks:
             image, text = block(image, image_mask, text, text_mask)
-        return Fused(image=self.image_pool(image, image_mask), text=self.text_pool(text, text_mask))
+        return Fused(
+            image_alone=image_alone,
+            text_alone=text_alone,
+            image=self.image_pool(image, image_mask),
+            text=self.text_pool(text, text_mask),
+        )
 
 
 def _with_state(tokens: Tensor, mask: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:

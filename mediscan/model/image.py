@@ -35,6 +35,7 @@ class ImageEncoder(nn.Module):
         self.channels = channels
 
     def forward(self, images: Tensor) -> ImageFeatures:
+        """Encode."""
         return ImageFeatures(grid=self.body(images))
 
 

@@ -35,9 +35,7 @@ class Inference:
     truncated: NDArray[np.bool_]
 
 
-def prepare(
-    examples: Sequence[Example], *, features: Sequence[Tensor], width: int, size: int
-) -> StudyBatch:
+def prepare(examples: Sequence[Example], *, features: Sequence[Tensor], width: int, size: int) -> StudyBatch:
     """Tensors of examples.
 
     Args:

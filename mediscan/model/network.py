@@ -19,13 +19,17 @@ class DiagnosisOutput:
 
     Attributes:
         logits: (B, F) float32, one per finding; those of a class group compete with each other.
-        image_summary: (B, D) mean of the projected image tokens before fusion, 0 without images.
-        text_summary: (B, D) mean of the projected note tokens before fusion, 0 without a note.
+        image_logits: (B, F) the same from the images alone; meaningless without images.
+        text_logits: (B, F) the same from the note alone; meaningless without a note.
+        image_summary: (B, D) float32, the images before fusion.
+        text_summary: (B, D) float32, the note before fusion.
         image_grid: (B, I, h·w, D) projected image tokens before fusion; what saliency differentiates.
         grid_shape: h and w of the grid, (0, 0) without images.
     """
 
     logits: Tensor
+    image_logits: Tensor
+    text_logits: Tensor
     image_summary: Tensor
     text_summary: Tensor
     image_grid: Tensor
@@ -43,15 +47,23 @@ class DiagnosisNetwork(nn.Module):
 
     def __init__(self, config: ModelConfig, *, findings: FindingSet, text_encoder: TextEncoder) -> None:
         super().__init__()
-        width = config.width
+        self.width = width = config.width
         self.findings = findings
         self.text_encoder = text_encoder
+        # Channels last: processors convolve a third faster so.
         self.image_encoder: ImageEncoder = build_image_encoder(config.image_encoder)
-        self.image_projection = nn.Sequential(nn.LayerNorm(self.image_encoder.channels), nn.Linear(self.image_encoder.channels, width))
+        self.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.image_projection = nn.Sequential(
+            nn.LayerNorm(self.image_encoder.channels), nn.Linear(self.image_encoder.channels, width)
+        )
         self.text_projection = nn.Sequential(nn.LayerNorm(text_encoder.width), nn.Linear(text_encoder.width, width))
         self.fusion = CrossAttentionFusion(
             width, heads=config.heads, layers=config.fusion_layers, dropout=config.dropout
         )
+        # Heads of one modality alone give each encoder a teacher of its own: through the fusion alone, the easier
+        # modality would take all the credit, and the other would never learn.
+        self.image_head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(findings)))
+        self.text_head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(findings)))
         self.head = nn.Sequential(
             nn.LayerNorm(4 * width),
             nn.Linear(4 * width, width),
@@ -68,15 +80,14 @@ class DiagnosisNetwork(nn.Module):
     def image_tokens(self, images: Tensor, mask: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Projected tokens of planes, (B, I, P, D), and the grid's shape. Padding planes are not encoded at all."""
         studies, planes = mask.shape
-        width = self.image_projection[1].out_features
-        real = images[mask]  # (N, 1, S, S)
+        real = images[mask].contiguous(memory_format=torch.channels_last)  # (N, 1, S, S)
         if not len(real):
-            return images.new_zeros(studies, planes, 0, width), (0, 0)
+            return images.new_zeros(studies, planes, 0, self.width), (0, 0)
         features: ImageFeatures = self.image_encoder(real)
         shape = (features.grid.shape[2], features.grid.shape[3])
         tokens = self.image_projection(features.tokens)  # (N, P, D)
-        tokens = tokens + grid_positions(*shape, channels=width).to(tokens)
-        grid = tokens.new_zeros(studies, planes, shape[0] * shape[1], width)
+        tokens = tokens + grid_positions(*shape, channels=self.width).to(tokens)
+        grid = tokens.new_zeros(studies, planes, shape[0] * shape[1], self.width)
         grid[mask] = tokens
         return grid, shape
 
@@ -87,18 +98,13 @@ class DiagnosisNetwork(nn.Module):
         image_mask = batch.image_mask.repeat_interleave(tokens_per_plane, dim=1)  # (B, I·P)
         text = self.text_projection(batch.text)  # (B, T, D)
         fused = self.fusion(image, image_mask, text, batch.text_mask)
-        image_summary = _masked_mean(image, image_mask)
-        text_summary = _masked_mean(text, batch.text_mask)
-        logits = self.head(torch.cat([fused.image, fused.text, image_summary, text_summary], dim=1))
+        logits = self.head(torch.cat([fused.image, fused.text, fused.image_alone, fused.text_alone], dim=1))
         return DiagnosisOutput(
             logits=logits.float(),
-            image_summary=image_summary.float(),
-            text_summary=text_summary.float(),
+            image_logits=self.image_head(fused.image_alone).float(),
+            text_logits=self.text_head(fused.text_alone).float(),
+            image_summary=fused.image_alone.float(),
+            text_summary=fused.text_alone.float(),
             image_grid=image_grid,
             grid_shape=grid_shape,
         )
-
-
-def _masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
-    weights = mask.to(tokens.dtype)[..., None]  # (B, N, 1)
-    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

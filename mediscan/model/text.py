@@ -216,4 +216,6 @@ def build_text_encoder(config: ModelConfig) -> TextEncoder:
 
 def restore_text_encoder(folder: Path, *, trainable_layers: int = 0) -> TextEncoder:
     """A text encoder without weights, from the config.json that a bundle keeps in `folder`."""
-    return TextEncoder(AutoModel.from_config(AutoConfig.from_pretrained(str(folder))), trainable_layers=trainable_layers)
+    return TextEncoder(
+        cast("Any", AutoModel).from_config(AutoConfig.from_pretrained(str(folder))), trainable_layers=trainable_layers
+    )

@@ -93,12 +93,12 @@ def draw_lesion(rng: np.random.Generator, pattern: Pattern, anatomy: Anatomy) ->
             beside=anatomy.half_width * 0.85,
             height=anatomy.base[side] + 0.1,
             depth=0.8,
-            size=float(rng.uniform(0.17, 0.50)),
+            size=float(rng.uniform(0.34, 0.62)),
             strength=float(rng.uniform(0.8, 0.95)),
         )
     nodule = pattern is Pattern.NODULE
-    # A nodule's diameter is 8 to 16 % of the width across both lungs.
-    size = float(anatomy.half_width * rng.uniform(0.085, 0.16) if nodule else rng.uniform(0.20, 0.31))
+    # A nodule's diameter is 11 to 17 % of the width across both lungs.
+    size = float(anatomy.half_width * rng.uniform(0.11, 0.17) if nodule else rng.uniform(0.20, 0.31))
     zone, height, beside = _place(rng, anatomy, side, margins=(size + 0.02, size + 0.03) if nodule else (0.08, 0.12))
     return Lesion(
         pattern=pattern,
@@ -108,7 +108,7 @@ def draw_lesion(rng: np.random.Generator, pattern: Pattern, anatomy: Anatomy) ->
         height=height,
         depth=float(rng.uniform(-0.5, 0.6)),
         size=size,
-        strength=float(rng.uniform(0.42, 0.68) if nodule else rng.uniform(0.45, 0.78)),
+        strength=float(rng.uniform(0.65, 0.9) if nodule else rng.uniform(0.5, 0.8)),
         stretch=float(rng.uniform(0.8, 1.35)),
     )
 

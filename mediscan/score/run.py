@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
-from mediscan import __version__
 from mediscan.diagnosis import Diagnosis, Refusal
 from mediscan.errors import ConfigError
 from mediscan.manifest import Manifest, Record
@@ -21,6 +20,7 @@ from mediscan.predict import Diagnoser
 from mediscan.progress import Progress, silent
 from mediscan.results import LEDGER, PREDICTIONS, join_tables, ledger_row, prediction_rows, write_table
 from mediscan.study import Study
+from mediscan.version import __version__
 
 _PART = 256
 """Records of a part: the most that a stop in the middle can cost."""

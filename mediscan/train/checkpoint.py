@@ -104,7 +104,7 @@ def _learned(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _flatten(network: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    names = {parameter: name for name, parameter in network.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
     return {
         f"{_OPTIMIZER}{names[parameter]}:{key}": torch.as_tensor(value).contiguous()
         for parameter, values in optimizer.state.items()
