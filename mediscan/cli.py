@@ -54,7 +54,10 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
-        sys.exit(app(standalone_mode=False) or Exit.DONE)
+        code = app(standalone_mode=False) or Exit.DONE
+        if code == Exit.INTERRUPTED:  # Typer makes a code of the interrupt itself
+            _say("interrupted")
+        sys.exit(code)
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted")
         sys.exit(Exit.INTERRUPTED)
@@ -189,11 +192,15 @@ def train(
     from mediscan.config import RunConfig
     from mediscan.manifest import Manifest
     from mediscan.progress import progress_bars
+
+    # A wrong key or path is told before the seconds that it takes to import a network.
+    settings = RunConfig.load(config, overrides=override or ())
+    studies = Manifest.read(manifest)
+
     from mediscan.train.loop import train as run
 
-    settings = RunConfig.load(config, overrides=override or ())
     with progress_bars() as progress:
-        result = run(Manifest.read(manifest), settings, out, resume=resume, progress=progress)
+        result = run(studies, settings, out, resume=resume, progress=progress)
     _report(
         {
             "bundle": str(result.bundle),

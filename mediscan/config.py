@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mediscan.errors import ConfigError
 
@@ -37,7 +37,8 @@ class Augmentation(StrEnum):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # Infinity passes most bounds, and cannot be written into a bundle's JSON.
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class DataConfig(_Section):
@@ -70,7 +71,7 @@ class ModelConfig(_Section):
         text_window: Tokens that the text encoder reads at once; longer notes are read window by window.
         trainable_text_layers: How many of its last layers are trained; 0 freezes it and caches its features.
         width: Width of image and text tokens in the fusion.
-        heads: Attention heads.
+        heads: Attention heads; they share the width evenly.
         fusion_layers: Blocks of bidirectional cross-attention.
         dropout: Dropout in fusion and head.
     """
@@ -81,8 +82,17 @@ class ModelConfig(_Section):
     trainable_text_layers: Annotated[int, Field(ge=0)] = 0
     width: Annotated[int, Field(ge=16, le=2048)] = 128
     heads: Annotated[int, Field(ge=1, le=64)] = 4
-    fusion_layers: Annotated[int, Field(ge=1, le=24)] = 2
+    fusion_layers: Annotated[int, Field(ge=1, le=24)] = 1
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ConfigError(
+                f"configuration model.width = {self.width} is no multiple of model.heads = {self.heads}",
+                remedy="Change one of them.",
+            )
+        return self
 
 
 class TrainConfig(_Section):
@@ -98,20 +108,20 @@ class TrainConfig(_Section):
     """
 
     epochs: Annotated[int, Field(ge=1)] = 24
-    batch_size: Annotated[int, Field(ge=2)] = 32
+    batch_size: Annotated[int, Field(ge=2)] = 16
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     text_learning_rate: Annotated[float, Field(gt=0)] = 5e-5
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     patience: Annotated[int, Field(ge=1)] = 8
     modality_dropout: Annotated[float, Field(ge=0, lt=0.5)] = 0.15
-    single_modality_weight: Annotated[float, Field(ge=0)] = 0.5
+    single_modality_weight: Annotated[float, Field(ge=0)] = 1.0
     token_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     class_weighting: ClassWeighting = ClassWeighting.SQRT
     augmentation: Augmentation = Augmentation.MILD
     precision: Precision = Precision.AUTO
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=0)] = 2
     threads: Annotated[int, Field(ge=0)] = 0
 
@@ -175,7 +185,10 @@ def _apply(values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
             raise ConfigError(
                 f"--set {override!r} is not of the form section.key=value", remedy="For example: --set train.epochs=10."
             )
-        values.setdefault(path[0], {})[path[1]] = _value(text.strip())
+        section = values.setdefault(path[0], {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"configuration {path[0]} = {section!r} is no section", remedy=f"Write [{path[0]}].")
+        section[path[1]] = _value(text.strip())
     return values
 
 

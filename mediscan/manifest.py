@@ -295,7 +295,10 @@ class Manifest:
         flags = []
         splits = sorted(self._splits_of.get(study.patient_id, ()))
         if len(splits) > 1:
-            message = f"The studies of this patient are in several splits ({', '.join(splits)})."
+            message = (
+                f"The studies of this patient are in several splits ({', '.join(splits)}). "
+                "Put all of them into one split before training or evaluating."
+            )
             flags.append(Flag(code=Code.PATIENT_IN_TWO_SPLITS, message=message))
         if self.note_sections and not study.note:
             flags.append(Flag(code=Code.EMPTY_NOTE, message="The study has no note text."))

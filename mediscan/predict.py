@@ -79,10 +79,14 @@ class Diagnoser:
             workers: Processes that decode images; see `ExampleReader`.
         """
         with ExampleReader(self.bundle.config.data, workers=workers) as reader:
-            read = map(self.refuse_uncalibrated, reader.read(studies))
-            while chunk := list(islice(read, _BATCH)):
-                answers = iter(self.diagnose([entry for entry in chunk if isinstance(entry, Example)]))
-                yield from (entry if isinstance(entry, Refusal) else next(answers) for entry in chunk)
+            yield from self.answer(studies, reader)
+
+    def answer(self, studies: Iterable[Study], reader: ExampleReader) -> Iterator[Diagnosis | Refusal]:
+        """As `predict_many`, with a reader that is already open; batches begin with the first study."""
+        read = map(self.refuse_uncalibrated, reader.read(studies))
+        while chunk := list(islice(read, _BATCH)):
+            answers = iter(self.diagnose([entry for entry in chunk if isinstance(entry, Example)]))
+            yield from (entry if isinstance(entry, Refusal) else next(answers) for entry in chunk)
 
     def explain(self, study: Study, finding: str) -> Evidence:
         """Why the model says what it says of one finding: heatmaps in source pixels, note spans, modality shares.

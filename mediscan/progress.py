@@ -65,10 +65,10 @@ def progress_bars() -> Iterator[Progress]:
 
 def _lines(say: Callable[[str], None]) -> Progress:
     """A line when a stage begins, when it ends, and for each new detail: what a log can hold."""
-    last: dict[str, str] = {}
+    last: dict[str, tuple[str, bool]] = {}
 
     def show(stage: str, done: int, total: int, *, detail: str = "") -> None:
-        moment = detail or ("begun" if stage not in last else "done" if done >= total else last[stage])
+        moment = (detail or last.get(stage, ("", False))[0], done >= total)
         if last.get(stage) != moment:
             last[stage] = moment
             say(f"{stage}: {done} of {total}" + (f", {detail}" if detail else ""))

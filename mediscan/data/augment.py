@@ -54,7 +54,9 @@ class Variation:
         )
 
     def apply(self, planes: Tensor) -> Tensor:
-        """Vary (N, 1, S, S) float32 planes; what comes in from outside is empty."""
+        """Vary (N, 1, S, S) float32 planes, N may be 0; what comes in from outside is empty."""
+        if not len(planes):  # a batch of notes alone, which affine_grid refuses
+            return planes
         grid = functional.affine_grid(self.affine, list(planes.shape), align_corners=False)
         moved = functional.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         noise = torch.randn(planes.shape, generator=torch.Generator().manual_seed(self.seed))

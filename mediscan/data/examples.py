@@ -95,7 +95,7 @@ def read_example(study: Study, config: DataConfig) -> Example:
         study=study,
         planes=kept,
         note=note,
-        flags=tuple(_flags(study, note=note, found=len(planes), kept=len(kept))),
+        flags=tuple(_flags(study, note=note, sections=config.note_sections, found=len(planes), kept=len(kept))),
         input_sha256=_input_sha256([sha256 for sha256, _, _ in hashed], note),
         seconds=time.perf_counter() - started,
     )
@@ -111,14 +111,18 @@ def _thin(planes: Sequence[SourcePlane], most: int) -> tuple[SourcePlane, ...]:
     return tuple(planes[int((step + 0.5) * len(planes) / most)] for step in range(most))
 
 
-def _flags(study: Study, *, note: RenderedNote, found: int, kept: int) -> Iterator[Flag]:
+def _flags(study: Study, *, note: RenderedNote, sections: Sequence[str], found: int, kept: int) -> Iterator[Flag]:
     if not note:
         yield Flag(
             code=Code.EMPTY_NOTE,
-            message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone.",
+            message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone. "
+            f"Add text in one of the sections {', '.join(sections)} to use both.",
         )
     if not found:
-        yield Flag(code=Code.NO_IMAGE, message=f"study {study.study_id!r} has no image; scored from its note alone.")
+        yield Flag(
+            code=Code.NO_IMAGE,
+            message=f"study {study.study_id!r} has no image; scored from its note alone. Add an image to use both.",
+        )
     if kept < found:
         yield Flag(
             code=Code.IMAGES_LEFT_OUT,

@@ -125,7 +125,7 @@ def evaluate(
     examples = [entry for entry in entries if isinstance(entry, Example)]
     if not examples:
         raise ManifestError(
-            f"split {split!r} has no study that can be read ({len(entries)} refused)",
+            f"split {str(split)!r} has no study that can be read ({len(entries)} refused)",
             remedy="Choose another --split, or see the ledger of `mediscan ingest`.",
         )
     progress("measure", 0, 1)

@@ -86,6 +86,16 @@ class Bundle:
         )
 
 
+def require_empty(folder: Path) -> None:
+    """Refuse a folder that a bundle cannot be written to; training asks before it begins.
+
+    Raises:
+        BundleError: The folder exists and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise BundleError(f"{folder} is not empty", remedy="Choose another --out, or remove it first.")
+
+
 def save_bundle(
     folder: Path,
     *,
@@ -105,8 +115,7 @@ def save_bundle(
     Raises:
         BundleError: The folder exists and is not empty.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise BundleError(f"{folder} is not empty", remedy="Choose another --out, or remove it first.")
+    require_empty(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         part = Path(temporary) / "bundle"

@@ -101,10 +101,22 @@ class DiagnosisNetwork(nn.Module):
         logits = self.head(torch.cat([fused.image, fused.text, fused.image_alone, fused.text_alone], dim=1))
         return DiagnosisOutput(
             logits=logits.float(),
-            image_logits=self.image_head(fused.image_alone).float(),
+            image_logits=_any_region(self.image_head(image).float(), image_mask),
             text_logits=self.text_head(fused.text_alone).float(),
             image_summary=fused.image_alone.float(),
             text_summary=fused.text_alone.float(),
             image_grid=image_grid,
             grid_shape=grid_shape,
         )
+
+
+def _any_region(logits: Tensor, mask: Tensor) -> Tensor:
+    """One logit from those of all regions, (B, N, F) → (B, F): a smooth maximum, since one region is enough to show it.
+
+    It teaches the encoder to keep what it sees where it is. Taking the mean inside makes it independent of the number
+    of regions. Source: Pinheiro and Collobert, "From image-level to pixel-level labeling with convolutional networks",
+    2015.
+    """
+    count = mask.sum(dim=1).clamp(min=1)[:, None]
+    # Finite, so that a study without any region has a gradient of zero and not of NaN.
+    return torch.logsumexp(logits.masked_fill(~mask[..., None], -1e4), dim=1) - count.log()

@@ -97,8 +97,8 @@ def draw_lesion(rng: np.random.Generator, pattern: Pattern, anatomy: Anatomy) ->
             strength=float(rng.uniform(0.8, 0.95)),
         )
     nodule = pattern is Pattern.NODULE
-    # A nodule's diameter is 11 to 17 % of the width across both lungs.
-    size = float(anatomy.half_width * rng.uniform(0.11, 0.17) if nodule else rng.uniform(0.20, 0.31))
+    # A nodule's diameter is 12 to 18 % of the width across both lungs.
+    size = float(anatomy.half_width * rng.uniform(0.12, 0.18) if nodule else rng.uniform(0.20, 0.31))
     zone, height, beside = _place(rng, anatomy, side, margins=(size + 0.02, size + 0.03) if nodule else (0.08, 0.12))
     return Lesion(
         pattern=pattern,
@@ -108,7 +108,7 @@ def draw_lesion(rng: np.random.Generator, pattern: Pattern, anatomy: Anatomy) ->
         height=height,
         depth=float(rng.uniform(-0.5, 0.6)),
         size=size,
-        strength=float(rng.uniform(0.65, 0.9) if nodule else rng.uniform(0.5, 0.8)),
+        strength=float(rng.uniform(0.85, 1.0) if nodule else rng.uniform(0.65, 0.9)),
         stretch=float(rng.uniform(0.8, 1.35)),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
+from mediscan.data.examples import ExampleReader
 from mediscan.diagnosis import Diagnosis, Refusal
 from mediscan.errors import ConfigError
 from mediscan.manifest import Manifest, Record
@@ -68,13 +69,15 @@ def score(
     finished = parts.finished()
     pending = (record for record in manifest.records() if _part_of(record) not in finished)
     done = min(len(finished) * _PART, len(manifest))
-    for number, answered in groupby(_answer(diagnoser, pending, workers=workers), key=lambda pair: _part_of(pair[0])):
-        rows = []
-        for row in answered:
-            rows.append(row)
-            done += 1
-            progress("score", done, len(manifest))
-        parts.write(number, rows)
+    with ExampleReader(diagnoser.bundle.config.data, workers=workers) as reader:
+        # Part by part, so that a study meets the same others in its batch, and gets the same last bit, after a resume.
+        for number, records in groupby(pending, key=_part_of):
+            rows = []
+            for row in _answer(diagnoser, records, reader):
+                rows.append(row)
+                done += 1
+                progress("score", done, len(manifest))
+            parts.write(number, rows)
     run = {
         "command": command,
         "versions": {"mediscan": __version__, "torch": torch.__version__},
@@ -92,7 +95,7 @@ def _part_of(record: Record) -> int:
 
 
 def _answer(
-    diagnoser: Diagnoser, records: Iterable[Record], *, workers: int
+    diagnoser: Diagnoser, records: Iterable[Record], reader: ExampleReader
 ) -> Iterator[tuple[Record, Diagnosis | Refusal]]:
     """Every record with its outcome, in order; those that the manifest refuses pass the model by."""
     waiting: deque[Record] = deque()
@@ -103,7 +106,7 @@ def _answer(
             if record.study is not None:
                 yield record.study
 
-    for outcome in diagnoser.predict_many(studies(), workers=workers):
+    for outcome in diagnoser.answer(studies(), reader):
         while (refusal := waiting[0].refusal) is not None:
             yield waiting.popleft(), refusal
         yield waiting.popleft(), outcome

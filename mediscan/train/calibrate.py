@@ -1,9 +1,11 @@
 """Fit calibration on validation studies, with a patient-level bootstrap of the fit itself."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from mediscan.errors import ManifestError
 from mediscan.evaluate.bootstrap import patient_weights
@@ -19,9 +21,15 @@ _PENALTY = 0.5
 """Pull of each parameter towards 'change nothing' (slope 1, offset 0), worth about half a study: it keeps the fit
 finite where a finding is separated perfectly."""
 
-_STEPS = 30
+_STEPS = 60
+_HALVINGS = 30
 _LEAST_SLOPE = 0.02
 """A slope below this would turn the model's order around; what it says then means nothing, and the offset decides."""
+
+
+class _Slope(Enum):
+    FITTED = auto()
+    HELD = auto()
 
 
 def fit_calibration(
@@ -92,22 +100,66 @@ def fit_unit(
     """
     known = ~np.isnan(labels).any(axis=1)
     given, target, counts = logits[known].astype(np.float64), labels[known].astype(np.float64), weights[:, known]
-    width = given.shape[1]
-    neutral = np.concatenate([[1.0], np.zeros(width)])
-    parameters = np.tile(neutral, (len(counts), 1))
+    neutral = np.concatenate([[1.0], np.zeros(given.shape[1])])
+    parameters = _descend(np.tile(neutral, (len(counts), 1)), given, target, counts)
+    turned = parameters[:, 0] < _LEAST_SLOPE
+    if turned.any():
+        held = np.tile(np.concatenate([[_LEAST_SLOPE], neutral[1:]]), (int(turned.sum()), 1))
+        # Offsets that fitted another slope would be wrong beside this one.
+        parameters[turned] = _descend(held, given, target, counts[turned], slope=_Slope.HELD)
+    return parameters
+
+
+def _descend(
+    parameters: NDArray[np.float64],
+    given: NDArray[np.float64],
+    target: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    *,
+    slope: _Slope = _Slope.FITTED,
+) -> NDArray[np.float64]:
+    """The (K, 1 + M) parameters of least cost, from where the given ones stand."""
     for _ in range(_STEPS):
         probability = unit_probabilities(given, parameters)  # (K, N, M)
         error = counts[:, :, None] * (probability - target)
-        gradient = np.concatenate(
-            [np.einsum("knm,nm->k", error, given)[:, None], error.sum(axis=1)], axis=1
-        ) + _PENALTY * (parameters - neutral)
-        step = np.linalg.solve(_hessian(given, probability, counts), gradient[..., None])[..., 0]
-        # Bounded steps: far from the optimum the quadratic picture overshoots.
-        parameters -= np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-8:
+        gradient = np.concatenate([np.einsum("knm,nm->k", error, given)[:, None], error.sum(axis=1)], axis=1)
+        gradient += _PENALTY * (parameters - _neutral(parameters))
+        hessian = _hessian(given, probability, counts)
+        if slope is _Slope.HELD:
+            gradient[:, 0] = hessian[:, 0, 1:] = hessian[:, 1:, 0] = 0.0
+        step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        # Far from the optimum the quadratic picture overshoots, so a step that makes things worse is halved.
+        before = _cost(parameters, given, target, counts)
+        for _ in range(_HALVINGS):
+            worse = _cost(parameters - step, given, target, counts) > before + 1e-12 * (1.0 + before)
+            if not worse.any():
+                break
+            step[worse] /= 2
+        parameters = parameters - step
+        if np.abs(step).max() < 1e-10:
             break
-    parameters[:, 0] = np.maximum(parameters[:, 0], _LEAST_SLOPE)
     return parameters
+
+
+def _neutral(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    neutral = np.zeros(parameters.shape[1])
+    neutral[0] = 1.0
+    return neutral
+
+
+def _cost(
+    parameters: NDArray[np.float64],
+    given: NDArray[np.float64],
+    target: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(K,): the penalised negative log-likelihood."""
+    shifted = parameters[:, :1, None] * given[None] + parameters[:, None, 1:]  # (K, N, M)
+    total = np.logaddexp(0.0, shifted[..., 0]) if given.shape[1] == 1 else logsumexp(shifted, axis=2)  # (K, N)
+    losses = (counts * (total - (shifted * target).sum(axis=2))).sum(axis=1)
+    pulls = ((parameters - _neutral(parameters)) ** 2).sum(axis=1)
+    cost: NDArray[np.float64] = losses + _PENALTY / 2 * pulls
+    return cost
 
 
 def _hessian(

@@ -23,7 +23,7 @@ from mediscan.evaluate.metrics import macro_auroc
 from mediscan.evaluate.run import measure_inference
 from mediscan.findings import FindingSet, natural_order
 from mediscan.manifest import Manifest
-from mediscan.model.bundle import save_bundle
+from mediscan.model.bundle import require_empty, save_bundle
 from mediscan.model.inference import ALL_PATTERNS, FUSED, Inference, infer
 from mediscan.model.network import DiagnosisNetwork
 from mediscan.model.reference import Reference
@@ -77,6 +77,7 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
         ConfigError: A value does not fit the data, or the checkpoint belongs to another run.
         BundleError: `out` is not empty.
     """
+    require_empty(out)
     settings = config.train
     findings = FindingSet(tuple(config.data.findings) or natural_order(manifest.findings.names))
     if settings.threads:

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+
+from mediscan.config import DataConfig, ModelConfig
+from mediscan.data.batch import StudyBatch
+from mediscan.data.examples import read_example
+from mediscan.explain.saliency import image_heatmaps
+from mediscan.findings import FindingSet
+from mediscan.model.image import ImageEncoder
+from mediscan.model.inference import prepare
+from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.text import build_text_encoder
+from mediscan.study import ImageRef, Study
+
+SIZE = 64
+DATA = DataConfig(image_size=SIZE)
+
+
+def make_network(tiny_text_encoder, *, findings=("spot",)):
+    torch.manual_seed(0)
+    config = ModelConfig(
+        text_encoder=str(tiny_text_encoder), text_window=64, width=32, heads=2, fusion_layers=1, dropout=0.0
+    )
+    return DiagnosisNetwork(config, findings=FindingSet(findings), text_encoder=build_text_encoder(config))
+
+
+def draw(rng, *, spot):
+    """A noisy square, and where its spot lies: row and column of the centre."""
+    pixels = rng.normal(90.0, 12.0, (SIZE, SIZE))
+    row, column = (int(at) for at in rng.integers(8, SIZE - 8, 2))
+    if spot:
+        pixels[row - 6 : row + 6, column - 6 : column + 6] += 120.0
+    return np.clip(pixels, 0, 255), (row, column)
+
+
+@pytest.fixture(scope="module")
+def finder(tiny_text_encoder):
+    """A network that learned, briefly, that a bright spot anywhere is the finding.
+
+    Each token of its encoder sees its own 8 × 8 pixels alone, so that what it answers from can only be the spot.
+    """
+    network = make_network(tiny_text_encoder)
+    network.image_encoder = ImageEncoder(nn.Sequential(nn.Conv2d(1, 16, 8, stride=8), nn.ReLU()), channels=16)
+    network.image_projection = nn.Linear(16, 32)
+    network.train()
+    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=2e-3)
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        labels = torch.from_numpy(rng.integers(0, 2, (16, 1)).astype(np.float32))
+        planes = np.stack([draw(rng, spot=bool(label))[0] for label in labels])
+        planes = (planes - planes.mean(axis=(1, 2), keepdims=True)) / planes.std(axis=(1, 2), keepdims=True)
+        batch = StudyBatch(
+            images=torch.from_numpy(planes.astype(np.float32))[:, None, None],
+            image_mask=torch.ones(16, 1, dtype=torch.bool),
+            text=torch.zeros(16, 0, 32),
+            text_mask=torch.zeros(16, 0, dtype=torch.bool),
+        )
+        optimizer.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(network(batch).logits, labels)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.2
+    return network.eval()
+
+
+def save(path, pixels):
+    Image.fromarray(np.rint(pixels).astype(np.uint8)).save(path)
+    return ImageRef(path=str(path))
+
+
+def heatmaps_of(network, *images, finding=0):
+    example = read_example(Study(study_id="S1", patient_id="P1", images=images), DATA)
+    width = network.text_encoder.width
+    batch = prepare([example], features=[torch.zeros(0, width)], width=width, size=SIZE)
+    return image_heatmaps(network, batch, example, finding=finding)
+
+
+def test_heatmaps_have_their_sources_size_lie_within_0_and_1_and_reach_the_top(finder, tmp_path):
+    rng = np.random.default_rng(1)
+    wide = np.kron(draw(rng, spot=True)[0], np.ones((2, 3)))
+    tall = np.vstack([draw(rng, spot=False)[0], draw(rng, spot=False)[0]])
+    heatmaps = heatmaps_of(finder, save(tmp_path / "wide.png", wide), save(tmp_path / "tall.png", tall))
+
+    sizes = {heatmap.image: heatmap.values.shape for heatmap in heatmaps}
+    assert sizes == {0: (128, 192), 1: (128, 64)}
+    for heatmap in heatmaps:
+        assert heatmap.values.dtype == np.float32
+        assert heatmap.values.min() >= 0
+        assert heatmap.values.max() <= 1
+    # Source pixels lie between the centres of the grid's cells, so the very top may fall between two of them.
+    assert max(heatmap.values.max() for heatmap in heatmaps) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_peak_lies_on_the_spot_that_the_network_answers_from(finder, tmp_path, seed):
+    pixels, (row, column) = draw(np.random.default_rng(100 + seed), spot=True)
+    (heatmap,) = heatmaps_of(finder, save(tmp_path / "spot.png", pixels))
+
+    # Half the spot and one cell of the grid.
+    assert abs(heatmap.peak[0] - row) <= 6 + 8
+    assert abs(heatmap.peak[1] - column) <= 6 + 8
+    inside = heatmap.values[max(0, row - 16) : row + 16, max(0, column - 16) : column + 16].mean()
+    assert inside > 2 * heatmap.values.mean()
+
+
+def test_the_peak_maps_back_to_the_source_of_an_image_that_is_not_square(finder, tmp_path):
+    rng = np.random.default_rng(3)
+    pixels = rng.normal(90.0, 12.0, (120, 360))
+    pixels[20:80, 270:330] += 120.0
+    (heatmap,) = heatmaps_of(finder, save(tmp_path / "wide.png", np.clip(pixels, 0, 255)))
+
+    row, column = heatmap.peak
+    assert heatmap.values.shape == (120, 360)
+    assert 0 <= row < 120
+    assert 230 <= column < 360
+
+
+def test_the_plane_with_the_spot_outshines_the_plane_without(finder, tmp_path):
+    rng = np.random.default_rng(4)
+    plain, spotted = draw(rng, spot=False)[0], draw(rng, spot=True)[0]
+    heatmaps = heatmaps_of(finder, save(tmp_path / "plain.png", plain), save(tmp_path / "spot.png", spotted))
+    strongest = {heatmap.image: heatmap.values.max() for heatmap in heatmaps}
+
+    assert strongest[1] > 0.9
+    assert strongest[0] < 0.6 * strongest[1]
+
+
+def test_the_order_of_images_does_not_change_their_heatmaps(finder, tmp_path):
+    rng = np.random.default_rng(5)
+    refs = [save(tmp_path / f"{number}.png", draw(rng, spot=number == 1)[0]) for number in range(3)]
+    there = {heatmap.image: heatmap.values for heatmap in heatmaps_of(finder, *refs)}
+    back = {2 - heatmap.image: heatmap.values for heatmap in heatmaps_of(finder, *reversed(refs))}
+
+    assert there.keys() == back.keys() == {0, 1, 2}
+    for image, values in there.items():
+        assert np.array_equal(values, back[image])
+
+
+def test_a_study_without_images_has_no_heatmap(finder, make_study):
+    example = read_example(make_study(images=0), DATA)
+    width = finder.text_encoder.width
+    batch = prepare([example], features=[torch.randn(4, width)], width=width, size=SIZE)
+
+    assert image_heatmaps(finder, batch, example, finding=0) == ()
+
+
+def test_what_speaks_for_nothing_leaves_the_heatmap_empty(tiny_text_encoder, tmp_path):
+    network = make_network(tiny_text_encoder).eval()
+    with torch.no_grad():
+        network.head[4].weight.zero_()
+    (heatmap,) = heatmaps_of(network, save(tmp_path / "spot.png", draw(np.random.default_rng(0), spot=True)[0]))
+
+    assert not heatmap.values.any()

@@ -1,0 +1,277 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from mediscan.config import RunConfig
+from mediscan.errors import BundleError, Code, ConfigError, ManifestError
+from mediscan.findings import FindingSet
+from mediscan.manifest import Manifest
+from mediscan.model.bundle import Bundle
+from mediscan.study import ImageRef, NoteSection, Split, Study
+from mediscan.train.loop import train
+
+FINDINGS = FindingSet(("bright", "fever", "kind:a", "kind:b"))
+TRAIN, VAL = 24, 20
+STEPS = TRAIN // 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Arithmetic this small only waits for a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """Small studies: a bright corner is in the image, a fever in the note, and the kind needs both."""
+    folder = tmp_path_factory.mktemp("studies")
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(TRAIN + VAL):
+        bright, fever = number % 2, (number // 2) % 2
+        pixels = rng.integers(0, 120, (32, 32), dtype=np.uint8)
+        pixels[:12, :12] += np.uint8(120 * bright)
+        path = folder / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        alike = int(bright == fever)
+        made.append(
+            Study(
+                study_id=f"S{number}",
+                patient_id=f"P{number}",
+                images=() if number % 11 == 3 else (ImageRef(path=str(path)),),
+                note=(NoteSection(name="history", text=("fever" if fever else "well") + " since monday" * (number % 5)),),
+                split=Split.TRAIN if number < TRAIN else Split.VAL,
+                labels={"bright": bright, "fever": fever, "kind:a": alike, "kind:b": 1 - alike},
+            )
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def config(tiny_text_encoder):
+    return RunConfig.from_mapping(
+        {
+            "data": {"image_size": 32, "max_note_tokens": 64},
+            "model": {
+                "text_encoder": str(tiny_text_encoder),
+                "text_window": 64,
+                "width": 16,
+                "heads": 2,
+                "fusion_layers": 1,
+            },
+            "train": {"epochs": 4, "batch_size": 8, "workers": 0, "precision": "fp32", "patience": 4},
+            "evaluate": {"bootstrap_draws": 20},
+        }
+    )
+
+
+def changed(config, **sections):
+    content = config.model_dump(mode="json")
+    for section, values in sections.items():
+        content[section] |= values
+    return RunConfig.from_mapping(content)
+
+
+def manifest_of(studies, folder, *, findings=FINDINGS):
+    return Manifest.of(studies, findings=findings, root=folder).write(folder / "manifest.parquet")
+
+
+@pytest.fixture(scope="module")
+def unbroken(studies, config, tmp_path_factory):
+    """Four epochs in one go: the manifest, and what came of it."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    manifest = manifest_of(studies, folder)
+    return manifest, train(manifest, config, folder / "bundle")
+
+
+class Stopped(Exception):  # noqa: N818  (a stop, not an error)
+    pass
+
+
+def stop_at(step):
+    """Progress that ends the training at a step, as a kill would."""
+
+    def progress(stage, done, total, *, detail=""):
+        if stage == "train" and done == step and not detail:
+            raise Stopped
+
+    return progress
+
+
+def epochs_run(into):
+    def progress(stage, done, total, *, detail=""):
+        if stage == "train" and not detail:
+            into.append(done)
+
+    return progress
+
+
+@pytest.mark.parametrize("step", [2 * STEPS + 1, 3 * STEPS], ids=["within the third epoch", "at its end"])
+def test_a_resumed_training_ends_with_the_weights_of_an_unbroken_one(unbroken, config, tmp_path, step):
+    manifest, whole = unbroken
+    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+        train(manifest, config, tmp_path / "bundle", progress=stop_at(step))
+    assert not (tmp_path / "bundle").exists()
+
+    steps = []
+    resumed = train(manifest, config, tmp_path / "bundle", resume=True, progress=epochs_run(steps))
+
+    assert steps == list(range(2 * STEPS + 1, 4 * STEPS + 1))
+    assert resumed.history == whole.history
+    one, other = (load_file(result.bundle / "model.safetensors") for result in (whole, resumed))
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+    assert resumed.bundle_id == whole.bundle_id
+    assert not (tmp_path / "bundle.checkpoint").exists()
+
+
+def test_without_resume_training_starts_again(unbroken, config, tmp_path):
+    manifest, whole = unbroken
+    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+        train(manifest, config, tmp_path / "bundle", progress=stop_at(STEPS + 1))
+
+    steps = []
+    again = train(manifest, config, tmp_path / "bundle", progress=epochs_run(steps))
+
+    assert steps[0] == 1
+    assert again.bundle_id == whole.bundle_id
+
+
+def test_a_checkpoint_of_another_configuration_or_manifest_is_refused(unbroken, studies, config, tmp_path):
+    manifest, _ = unbroken
+    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+        train(manifest, config, tmp_path / "bundle", progress=stop_at(STEPS + 1))
+
+    for other in (changed(config, train={"learning_rate": 0.01}), changed(config, data={"image_size": 48})):
+        with pytest.raises(ConfigError, match="was made with another configuration. Run with the former"):
+            train(manifest, other, tmp_path / "bundle", resume=True)
+    (tmp_path / "other").mkdir()
+    fewer = manifest_of(studies[:-1], tmp_path / "other")
+    with pytest.raises(ConfigError, match="was made with another manifest. Run with the former"):
+        train(fewer, config, tmp_path / "bundle", resume=True)
+
+
+def test_training_says_what_it_did(unbroken, config):
+    manifest, result = unbroken
+    bundle = Bundle.load(result.bundle)
+
+    assert len(result.history) == 4
+    assert all(np.isfinite(epoch["loss"]) and 0 <= epoch["val_auroc"] <= 1 for epoch in result.history)
+    assert result.refused == ()
+    assert result.bundle_id == bundle.bundle_id
+    assert bundle.provenance["manifest_sha256"] == manifest.sha256
+    assert bundle.provenance["train_studies"] == TRAIN
+    assert bundle.provenance["val_patients"] == VAL
+    assert bundle.config == config
+    assert bundle.metrics == result.metrics
+    assert result.metrics["split"] == "val"
+    best = max(range(4), key=lambda epoch: (result.history[epoch]["val_auroc"], -epoch))
+    assert bundle.provenance["best_epoch"] == best + 1
+
+
+def test_a_frozen_text_encoder_is_stored_as_it_came(unbroken, tiny_text_encoder):
+    _, result = unbroken
+    stored, source = (load_file(path / "model.safetensors") for path in (result.bundle, tiny_text_encoder))
+
+    assert [name for name in source if not torch.equal(stored[f"text_encoder.body.{name}"], source[name])] == []
+
+
+def test_only_the_opened_text_layer_changes_its_weights(studies, config, tiny_text_encoder, tmp_path):
+    opened = changed(
+        config, model={"trainable_text_layers": 1}, train={"epochs": 1, "text_learning_rate": 0.001}
+    )
+    result = train(manifest_of(studies, tmp_path), opened, tmp_path / "bundle")
+    stored, source = (load_file(path / "model.safetensors") for path in (result.bundle, tiny_text_encoder))
+    moved = {name for name in source if not torch.equal(stored[f"text_encoder.body.{name}"], source[name])}
+
+    assert moved
+    assert all(name.startswith("encoder.layer.1.") for name in moved)
+    assert "encoder.layer.1.output.dense.weight" in moved
+    assert Bundle.load(result.bundle).network.text_encoder.trainable_layers == 1
+
+
+def test_a_study_that_cannot_be_read_is_refused_by_name_and_the_rest_is_trained_on(studies, config, tmp_path):
+    broken = replace(studies[4], images=(ImageRef(path=str(tmp_path / "gone.png")),))
+    result = train(
+        manifest_of([broken if study is studies[4] else study for study in studies], tmp_path),
+        changed(config, train={"epochs": 1}),
+        tmp_path / "bundle",
+    )
+
+    assert [(refusal.study_id, refusal.code) for refusal in result.refused] == [("S4", Code.FILE_NOT_FOUND)]
+    assert Bundle.load(result.bundle).provenance["train_studies"] == TRAIN - 1
+    assert Bundle.load(result.bundle).provenance["refused_studies"] == 1
+
+
+def test_chosen_findings_alone_are_learned(studies, config, tmp_path):
+    chosen = changed(config, data={"findings": ["fever"]}, train={"epochs": 1})
+    result = train(manifest_of(studies, tmp_path), chosen, tmp_path / "bundle")
+
+    assert Bundle.load(result.bundle).findings.names == ("fever",)
+    assert list(result.metrics["findings"]) == ["fever"]
+
+
+def test_patience_ends_a_training_that_no_longer_improves(studies, config, tmp_path):
+    hasty = changed(config, train={"epochs": 12, "patience": 1, "learning_rate": 1e-9})
+    result = train(manifest_of(studies, tmp_path), hasty, tmp_path / "bundle")
+
+    scores = [epoch["val_auroc"] for epoch in result.history]
+    assert len(scores) < 12
+    assert scores[-1] <= max(scores[:-1])
+
+
+@pytest.mark.parametrize("split", [Split.TRAIN, Split.VAL])
+@pytest.mark.parametrize(("label", "counts"), [(1, "[0-9]+ present and 0 absent"), (0, "0 present and [0-9]+ absent")])
+def test_a_finding_without_both_classes_is_refused(studies, config, tmp_path, split, label, counts):
+    one_sided = [
+        replace(study, labels={**study.labels, "bright": label}) if study.split is split else study
+        for study in studies
+    ]
+
+    with pytest.raises(ManifestError, match=rf"'bright' has {counts} cases in split '{split}'\. Both are needed"):
+        train(manifest_of(one_sided, tmp_path), config, tmp_path / "bundle")
+
+
+def test_a_patient_in_two_splits_is_refused(studies, config, tmp_path):
+    crossing = [replace(study, patient_id="P0") if study.study_id == f"S{TRAIN}" else study for study in studies]
+
+    with pytest.raises(ManifestError, match="patients in more than one split: .*S0.*S24.*into one split") as refused:
+        train(manifest_of(crossing, tmp_path), config, tmp_path / "bundle")
+
+    assert refused.value.code is Code.PATIENT_IN_TWO_SPLITS
+
+
+def test_a_split_that_is_not_there_is_refused(studies, config, tmp_path):
+    alone = [study for study in studies if study.split is Split.TRAIN]
+
+    with pytest.raises(ManifestError, match="split 'val' has no readable study"):
+        train(manifest_of(alone, tmp_path), config, tmp_path / "bundle")
+
+
+def test_an_out_folder_with_something_in_it_is_refused_before_any_work(unbroken, config, tmp_path):
+    manifest, _ = unbroken
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "mine.txt").write_text("keep", encoding="utf-8")
+    told = []
+
+    with pytest.raises(BundleError, match="is not empty. Choose another --out"):
+        train(manifest, config, tmp_path / "bundle", progress=lambda *moved, detail="": told.append(moved))
+
+    assert told == []
+    assert (tmp_path / "bundle" / "mine.txt").read_text(encoding="utf-8") == "keep"
+
+
+def test_the_same_seed_gives_the_same_model_and_another_gives_another(unbroken, config, tmp_path):
+    manifest, whole = unbroken
+    other = train(manifest, changed(config, train={"seed": 1}), tmp_path / "bundle")
+    one, two = (load_file(result.bundle / "model.safetensors") for result in (whole, other))
+
+    assert not torch.equal(one["head.4.weight"], two["head.4.weight"])
