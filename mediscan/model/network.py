@@ -117,6 +117,8 @@ def _any_region(logits: Tensor, mask: Tensor) -> Tensor:
     of regions. Source: Pinheiro and Collobert, "From image-level to pixel-level labeling with convolutional networks",
     2015.
     """
+    if not logits.shape[1]:
+        return logits.new_zeros(len(logits), logits.shape[2])
     count = mask.sum(dim=1).clamp(min=1)[:, None]
     # Finite, so that a study without any region has a gradient of zero and not of NaN.
     return torch.logsumexp(logits.masked_fill(~mask[..., None], -1e4), dim=1) - count.log()

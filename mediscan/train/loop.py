@@ -1,8 +1,7 @@
 """Train a bundle: the whole way from a manifest to a calibrated, measured model, block by block."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mediscan.config import Augmentation, Precision, RunConfig, TrainConfig
-from mediscan.data.augment import Variation
-from mediscan.data.batch import StudyBatch, stack_images, stack_tokens
+from mediscan.config import RunConfig
 from mediscan.data.examples import ExampleReader
 from mediscan.diagnosis import Refusal
 from mediscan.errors import ManifestError
@@ -30,13 +26,13 @@ from mediscan.model.reference import Reference
 from mediscan.model.text import NoteTokenizer, build_text_encoder, load_tokenizer
 from mediscan.progress import Progress, silent
 from mediscan.study import Availability, Split
+from mediscan.train.batches import training_batches
 from mediscan.train.calibrate import fit_calibration
 from mediscan.train.checkpoint import Checkpoints, TrainingState
 from mediscan.train.losses import DiagnosisLoss
+from mediscan.train.optimize import autocast_for, build_optimizer, schedule
 from mediscan.train.studies import StudySet, cache_text_features, read_studies
 from mediscan.version import __version__
-
-_BATCHES_SORTED_TOGETHER = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +102,7 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
         training, validation = read(Split.TRAIN, reader), read(Split.VAL, reader)
     _require_cases(findings, training, "train")
     _require_cases(findings, validation, "val")
-    autocast = _autocast(settings.precision)
+    autocast = autocast_for(settings.precision)
     if frozen_text:
         with autocast():
             cache_text_features(
@@ -119,9 +115,9 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
     loss_of = DiagnosisLoss(
         findings, training.labels, weighting=settings.class_weighting, smoothing=settings.label_smoothing
     )
-    optimizer = _build_optimizer(network, settings)
+    optimizer = build_optimizer(network, settings)
     steps = math.ceil(len(training.examples) / settings.batch_size)
-    rate_at = _schedule(settings, steps=steps * settings.epochs)
+    rate_at = schedule(settings, steps=steps * settings.epochs)
     checkpoints = Checkpoints(out.with_name(f"{out.name}.checkpoint"))
     state = TrainingState(identity={"configuration": config.model_dump(mode="json"), "manifest": manifest.sha256})
     if resume:
@@ -133,7 +129,9 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
         torch.manual_seed(settings.seed * 100_003 + state.epoch)
         network.train()
         total = 0.0
-        for step, (batch, labels) in enumerate(_batches(training, network, tokenizer, config, epoch=state.epoch)):
+        for step, (batch, labels) in enumerate(
+            training_batches(training, network, tokenizer, config, epoch=state.epoch)
+        ):
             factor = rate_at(state.epoch * steps + step)
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
@@ -222,101 +220,9 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
     )
 
 
-def _batches(
-    studies: StudySet, network: DiagnosisNetwork, tokenizer: NoteTokenizer, config: RunConfig, *, epoch: int
-) -> Iterator[tuple[StudyBatch, Tensor]]:
-    """Shuffled training batches of one epoch: images varied, tokens hidden, modalities dropped."""
-    settings = config.train
-    rng = np.random.default_rng((settings.seed, epoch))
-    for rows in _shuffled(studies, rng, batch_size=settings.batch_size):
-        images, image_mask = stack_images([studies.examples[row].stack for row in rows], size=config.data.image_size)
-        if settings.augmentation is not Augmentation.NONE:
-            variation = Variation.draw(settings.augmentation, int(image_mask.sum()), rng=rng)
-            images[image_mask] = variation.apply(images[image_mask])
-        features = (
-            [studies.features[row] for row in rows]
-            if studies.features
-            else network.text_encoder.encode([studies.notes[row] for row in rows], pad_id=tokenizer.pad_id)
-        )
-        text, text_mask = stack_tokens(features, width=network.text_encoder.width)
-        hidden = torch.from_numpy(rng.random(text_mask.shape) < settings.token_dropout)
-        batch = StudyBatch(images=images, image_mask=image_mask, text=text, text_mask=text_mask & ~hidden)
-        lot = torch.from_numpy(rng.random(len(rows)))
-        rate = settings.modality_dropout
-        # A thin slice loses both: it teaches the answer without evidence, the baseline of every explanation.
-        batch = batch.drop(note=lot < rate * 1.1, image=(lot >= rate) & (lot < rate * 2))
-        yield batch, torch.from_numpy(studies.labels[rows])
-
-
-def _shuffled(studies: StudySet, rng: np.random.Generator, *, batch_size: int) -> Iterator[list[int]]:
-    """Rows of each batch of an epoch.
-
-    Within each stretch of a few batches, studies with notes of similar length go together: padding costs as much as
-    text. Stretches and the order of batches stay random.
-    """
-    order = rng.permutation(len(studies.examples)).tolist()
-    stretch = batch_size * _BATCHES_SORTED_TOGETHER
-    batches = []
-    for start in range(0, len(order), stretch):
-        rows = sorted(order[start : start + stretch], key=lambda row: len(studies.notes[row]))
-        batches += [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
-    for index in rng.permutation(len(batches)).tolist():
-        if len(batches[index]) > 1:  # batch normalisation needs two
-            yield batches[index]
-
-
 def _where(labels: Tensor, mask: Tensor) -> Tensor:
     """Labels of the studies that have a modality; for the others nothing is known, so nothing is learned."""
     return labels.masked_fill(~mask.any(dim=1, keepdim=True), torch.nan)
-
-
-def _build_optimizer(network: DiagnosisNetwork, settings: TrainConfig) -> torch.optim.AdamW:
-    """AdamW; no decay on norms, biases and lone vectors, and a gentler rate for a pretrained text encoder."""
-    groups = []
-    for text in (False, True):
-        for decayed in (False, True):
-            parameters = [
-                parameter
-                for name, parameter in network.named_parameters()
-                if parameter.requires_grad
-                and name.startswith("text_encoder.") is text
-                and (parameter.ndim > 1) is decayed
-            ]
-            rate = settings.text_learning_rate if text else settings.learning_rate
-            decay = settings.weight_decay if decayed else 0.0
-            groups.append({"params": parameters, "lr": rate, "base_lr": rate, "weight_decay": decay})
-    return torch.optim.AdamW([group for group in groups if group["params"]])
-
-
-def _schedule(settings: TrainConfig, *, steps: int) -> Callable[[int], float]:
-    """Linear warm-up, then a cosine down to a hundredth; a function of the step alone, so that nothing needs saving."""
-    warm = max(1, round(settings.warmup * steps))
-
-    def factor(step: int) -> float:
-        if step < warm:
-            return (step + 1) / warm
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-    return factor
-
-
-def _autocast(precision: Precision) -> Callable[[], AbstractContextManager[Any]]:
-    if precision is Precision.FP32 or (precision is Precision.AUTO and not bf16_supported()):
-        return nullcontext
-
-    @contextmanager
-    def bf16() -> Iterator[None]:
-        # Plain matrix products: on processors the fused attention kernel takes a third longer in bf16, backwards.
-        with torch.autocast("cpu", dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            yield
-
-    return bf16
-
-
-def bf16_supported() -> bool:
-    """Whether this processor computes in bfloat16 itself; elsewhere it is emulated, slowly."""
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and any(flag in flags.read_text(encoding="utf-8") for flag in ("avx512_bf16", "amx_bf16"))
 
 
 def _infer(
