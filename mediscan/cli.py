@@ -7,29 +7,13 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from mediscan.console import Exit, exit_for, metric_lines, pairs, report, say
 from mediscan.errors import BundleError, ConfigError, ManifestError, MediscanError, SourceError
 from mediscan.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from mediscan.diagnosis import Refusal
-
-
-class Exit:
-    """Exit codes."""
-
-    DONE = 0
-    FAILURE = 1
-    USAGE = 2
-    BAD_INPUT = 3
-    SOME_REFUSED = 4
-    INTERRUPTED = 130
-
 
 app = typer.Typer(
     name="mediscan",
@@ -56,23 +40,23 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or Exit.DONE
         if code == Exit.INTERRUPTED:  # Typer makes a code of the interrupt itself
-            _say("interrupted")
+            say("interrupted")
         sys.exit(code)
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted")
+        say("interrupted")
         sys.exit(Exit.INTERRUPTED)
     except typer.TyperException as error:
         # Typer's usage errors know how to show themselves; its stubs do not say so.
         error.show()  # type: ignore[attr-defined]
         sys.exit(Exit.USAGE)
     except ConfigError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(Exit.USAGE)
     except (ManifestError, SourceError, BundleError) as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(Exit.BAD_INPUT)
     except MediscanError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(Exit.FAILURE)
 
 
@@ -99,7 +83,7 @@ def demo(
 
     with progress_bars() as progress:
         result = run_demo(out, studies=studies, seed=seed, progress=progress)
-    _report(result.as_dict, as_json=as_json, text=result.as_text)
+    report(result.as_dict, as_json=as_json, text=result.as_text)
     if dashboard:
         _serve(result.scores, out / "reviews.sqlite", port=8501)
 
@@ -132,10 +116,10 @@ def ingest(
         id=id_column,
         patient=patient,
         image=image,
-        notes=_pairs(note, "--note"),
-        values=_pairs(value, "--value"),
-        findings=_pairs(finding, "--finding"),
-        classes=_pairs(classes, "--classes"),
+        notes=pairs(note, "--note"),
+        values=pairs(value, "--value"),
+        findings=pairs(finding, "--finding"),
+        classes=pairs(classes, "--classes"),
         split=split_column,
     )
     with progress_bars() as progress:
@@ -161,7 +145,7 @@ def ingest(
         "findings": findings,
         "notices": list(result.notices),
     }
-    _report(
+    report(
         summary,
         as_json=as_json,
         text=[
@@ -174,7 +158,7 @@ def ingest(
             *result.notices,
         ],
     )
-    _exit_for(result.refusals, ledger=result.ledger)
+    exit_for(result.refusals, ledger=result.ledger)
 
 
 @app.command()
@@ -201,7 +185,7 @@ def train(
 
     with progress_bars() as progress:
         result = run(studies, settings, out, resume=resume, progress=progress)
-    _report(
+    report(
         {
             "bundle": str(result.bundle),
             "bundle_id": result.bundle_id,
@@ -210,9 +194,9 @@ def train(
             "refused": len(result.refused),
         },
         as_json=as_json,
-        text=[f"bundle {result.bundle_id} in {result.bundle}", *_metric_lines(result.metrics)],
+        text=[f"bundle {result.bundle_id} in {result.bundle}", *metric_lines(result.metrics)],
     )
-    _exit_for(result.refused)
+    exit_for(result.refused)
 
 
 class _SplitName(StrEnum):
@@ -243,8 +227,8 @@ def evaluate(
         result = run(
             diagnoser, Manifest.read(manifest), out, split=Split(split), draws=draws, workers=workers, progress=progress
         )
-    _report(result.metrics, as_json=as_json, text=[*_metric_lines(result.metrics), f"report: {out / 'report.html'}"])
-    _exit_for(result.refused)
+    report(result.metrics, as_json=as_json, text=[*metric_lines(result.metrics), f"report: {out / 'report.html'}"])
+    exit_for(result.refused)
 
 
 @app.command()
@@ -274,7 +258,7 @@ def score(
             command=f"mediscan score {bundle} {manifest} --out {out}",
             progress=progress,
         )
-    _report(
+    report(
         {"out": str(out), "scored": result.scored, "refused": result.refused, "codes": result.codes},
         as_json=as_json,
         text=[
@@ -307,7 +291,7 @@ def explain(
     evidence = diagnoser.explain(chosen, name)
     path = write_evidence(evidence, chosen, diagnosis, out)
     result = diagnosis[name]
-    _report(
+    report(
         json.loads(path.read_text(encoding="utf-8")),
         as_json=as_json,
         text=[
@@ -339,14 +323,14 @@ def info(bundle: BundlePath, as_json: AsJson = False) -> None:
     check(bundle)
     stored = read_config(bundle)
     metrics = json.loads((bundle / "metrics.json").read_text(encoding="utf-8"))
-    _report(
+    report(
         {**stored, "metrics": metrics},
         as_json=as_json,
         text=[
             f"bundle {stored['bundle_id']}, made by mediscan {stored['mediscan_version']}",
             f"findings: {', '.join(stored['findings'])}",
             *(f"{name.replace('_', ' ')}: {value}" for name, value in stored["provenance"].items()),
-            *_metric_lines(metrics),
+            *metric_lines(metrics),
         ],
     )
 
@@ -356,9 +340,9 @@ def doctor(as_json: AsJson = False) -> None:
     """Check this installation: packages, codecs, processor, memory, and what is missing for what."""
     from mediscan.doctor import examine
 
-    report = examine()
-    _report(report.as_dict, as_json=as_json, text=report.as_text)
-    if not report.healthy:
+    found = examine()
+    report(found.as_dict, as_json=as_json, text=found.as_text)
+    if not found.healthy:
         raise typer.Exit(Exit.FAILURE)
 
 
@@ -368,57 +352,3 @@ def _serve(scores: Path, database: Path, *, port: int) -> None:
     from mediscan.review.dashboard import command
 
     raise typer.Exit(subprocess.call(command(scores, database, port=port)))  # noqa: S603  (our own argument list)
-
-
-def _pairs(options: Iterable[str] | None, name: str) -> dict[str, str]:
-    pairs = {}
-    for option in options or ():
-        key, equals, column = option.partition("=")
-        if not equals or not key or not column:
-            raise ConfigError(
-                f"{name} {option!r} is not of the form NAME=COLUMN", remedy=f"Example: {name} age_years=age."
-            )
-        pairs[key] = column
-    return pairs
-
-
-def _metric_lines(metrics: Mapping[str, Any]) -> list[str]:
-    def line(name: str, values: Mapping[str, Any]) -> str:
-        if values.get("auroc") is None:
-            return f"{name}: AUROC not measurable"
-        interval = values.get("auroc_ci")
-        bounds = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-        return f"{name}: AUROC {values['auroc']:.3f}{bounds}"
-
-    gain = metrics["fusion_gain"]
-    lines = [f"split {metrics['split']}: {metrics['n_studies']} studies of {metrics['n_patients']} patients"]
-    lines.append(line("macro", metrics["macro"]))
-    lines += [line(f"  {name}", values) for name, values in metrics["by_modality"].items()]
-    if gain["auroc"] is not None:
-        interval = f" ({gain['ci'][0]:+.3f} to {gain['ci'][1]:+.3f})" if gain["ci"] else ""
-        lines.append(f"  fusion gain over {gain['over']}: {gain['auroc']:+.3f}{interval}")
-    return lines
-
-
-def _report(data: Mapping[str, Any], *, as_json: bool, text: Iterable[str]) -> None:
-    if as_json:
-        typer.echo(json.dumps(data, indent=1, allow_nan=False, default=str))
-    else:
-        for line in text:
-            typer.echo(line)
-
-
-def _exit_for(refused: Iterable[Refusal], *, ledger: Path | None = None) -> None:
-    """Name refused records on stderr and leave with the code that says so."""
-    listed = list(refused)
-    if not listed:
-        return
-    for refusal in listed[:10]:
-        _say(f"refused {refusal.study_id}: [{refusal.code}] {refusal.message}")
-    if len(listed) > 10:
-        _say(f"and {len(listed) - 10} more" + (f"; all of them: {ledger}" if ledger else ""))
-    raise typer.Exit(Exit.SOME_REFUSED)
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
