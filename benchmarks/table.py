@@ -7,7 +7,7 @@ from typing import Any
 _TITLES = {
     "startup": "Start-up",
     "phantom": "The demo: 2,400 synthetic studies, measured on the test split",
-    "covid19": "covid-cxr, finding `covid19`, split val",
+    "covid19": "covid-cxr, finding `covid19`, split val (its notes often name the disease, which flatters the note)",
     "etiology": "MedPix, class group `etiology`, split val",
 }
 

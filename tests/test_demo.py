@@ -12,7 +12,7 @@ from mediscan.model.bundle import Bundle
 def test_a_folder_that_no_demo_made_is_refused_and_kept(tmp_path):
     (tmp_path / "mine.txt").write_text("keep", encoding="utf-8")
 
-    with pytest.raises(ConfigError, match="is not empty, and no demo made it. Choose another --out"):
+    with pytest.raises(ConfigError, match=r"is not empty, and no demo made it. Choose another --out"):
         run_demo(tmp_path, studies=200)
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
@@ -35,7 +35,7 @@ def test_the_demo_goes_all_the_way_and_replaces_what_an_earlier_one_left(tiny_te
         }
     )
     # The demo runs with the defaults, which take minutes; what is tested here is the way, not what it learns.
-    monkeypatch.setattr(module, "RunConfig", SimpleNamespace(load=lambda *, overrides: config))
+    monkeypatch.setattr(module, "RunConfig", SimpleNamespace(load=lambda **_: config))
     out = tmp_path / "demo"
     out.mkdir()
     (out / "made-by-mediscan-demo").touch()

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dicom_builders import write_dicom
 from PIL import Image
 
-from dicom_builders import write_dicom
 from mediscan.data.examples import read_example
 from mediscan.diagnosis import Diagnosis, Refusal
 from mediscan.errors import BundleError, Code, SourceError
@@ -103,7 +103,7 @@ def test_a_constant_image_is_refused_with_its_code(diagnoser, make_study, tmp_pa
     Image.fromarray(np.full((40, 40), 77, dtype=np.uint8)).save(tmp_path / "blank.png")
     blank = replace(make_study("blank"), images=(ImageRef(path=str(tmp_path / "blank.png")),))
 
-    with pytest.raises(SourceError, match="is constant: every pixel is 77. Send the image itself") as refused:
+    with pytest.raises(SourceError, match=r"is constant: every pixel is 77. Send the image itself") as refused:
         diagnoser.predict(blank)
     assert refused.value.code is Code.CONSTANT_IMAGE
     first, second, third = diagnoser.predict_many([make_study("before"), blank, make_study("after")])

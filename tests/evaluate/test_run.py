@@ -84,9 +84,7 @@ def test_each_study_is_calibrated_by_the_modalities_it_was_answered_from(diagnos
     calibration = diagnoser.bundle.calibration
     available = [Availability.BOTH, Availability.IMAGE, Availability.NOTE]
     rng = np.random.default_rng(0)
-    logits = {
-        pattern: rng.normal(size=(3, len(diagnoser.findings))).astype(np.float32) for pattern in ALL_PATTERNS
-    }
+    logits = {pattern: rng.normal(size=(3, len(diagnoser.findings))).astype(np.float32) for pattern in ALL_PATTERNS}
     inferred = Inference(logits=logits, summaries={}, truncated=np.zeros(3, dtype=bool))
     calibrated = calibrated_patterns(inferred, available, calibration)
 

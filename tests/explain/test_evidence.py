@@ -84,7 +84,7 @@ def test_a_study_without_images_is_explained_by_its_note_alone(diagnoser, make_s
 
 
 def test_a_finding_that_the_model_does_not_know_is_refused_with_the_list(diagnoser, study):
-    with pytest.raises(ConfigError, match="there is no finding 'gout'. Choose one of: cardiomegaly"):
+    with pytest.raises(ConfigError, match=r"there is no finding 'gout'. Choose one of: cardiomegaly"):
         diagnoser.explain(study, "gout")
 
 

@@ -3,13 +3,12 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from torch.nn import functional
 
 from mediscan.config import DataConfig, ModelConfig
-from mediscan.data.batch import StudyBatch
 from mediscan.data.examples import read_example
 from mediscan.explain.saliency import image_heatmaps
 from mediscan.findings import FindingSet
+from mediscan.model.fusion import Fused
 from mediscan.model.image import ImageEncoder
 from mediscan.model.inference import prepare
 from mediscan.model.network import DiagnosisNetwork
@@ -29,7 +28,7 @@ def make_network(tiny_text_encoder, *, findings=("spot",)):
 
 
 def draw(rng, *, spot):
-    """A noisy square, and where its spot lies: row and column of the centre."""
+    """A noisy square, and where its spot lies, if it has one: row and column of the centre."""
     pixels = rng.normal(90.0, 12.0, (SIZE, SIZE))
     row, column = (int(at) for at in rng.integers(8, SIZE - 8, 2))
     if spot:
@@ -37,34 +36,36 @@ def draw(rng, *, spot):
     return np.clip(pixels, 0, 255), (row, column)
 
 
+class _Brightness(nn.Module):
+    """Stands for the fusion: what it says of the images is the mean of their tokens, or one token alone."""
+
+    def __init__(self, *, cell=None):
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, image, *_):
+        empty = image.new_zeros(len(image), image.shape[2])
+        read = image.mean(dim=1) if self.cell is None else image[:, self.cell]
+        return Fused(image_alone=empty, text_alone=empty, image=read, text=empty)
+
+
+def make_finder(tiny_text_encoder, *, cell=None):
+    """A network set by hand: the brighter the image (or one cell of its 8 × 8 grid), the likelier the finding."""
+    network = make_network(tiny_text_encoder)
+    network.image_encoder = ImageEncoder(nn.AvgPool2d(SIZE // 8), channels=1)
+    network.image_projection = nn.Linear(1, 32, bias=False)
+    network.fusion = _Brightness(cell=cell)
+    network.head = nn.Linear(4 * 32, 1, bias=False)
+    with torch.no_grad():
+        for layer in (network.image_projection, network.head):
+            layer.weight.zero_()
+            layer.weight[0, 0] = 1.0
+    return network.eval()
+
+
 @pytest.fixture(scope="module")
 def finder(tiny_text_encoder):
-    """A network that learned, briefly, that a bright spot anywhere is the finding.
-
-    Each token of its encoder sees its own 8 × 8 pixels alone, so that what it answers from can only be the spot.
-    """
-    network = make_network(tiny_text_encoder)
-    network.image_encoder = ImageEncoder(nn.Sequential(nn.Conv2d(1, 16, 8, stride=8), nn.ReLU()), channels=16)
-    network.image_projection = nn.Linear(16, 32)
-    network.train()
-    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=2e-3)
-    rng = np.random.default_rng(0)
-    for _ in range(120):
-        labels = torch.from_numpy(rng.integers(0, 2, (16, 1)).astype(np.float32))
-        planes = np.stack([draw(rng, spot=bool(label))[0] for label in labels])
-        planes = (planes - planes.mean(axis=(1, 2), keepdims=True)) / planes.std(axis=(1, 2), keepdims=True)
-        batch = StudyBatch(
-            images=torch.from_numpy(planes.astype(np.float32))[:, None, None],
-            image_mask=torch.ones(16, 1, dtype=torch.bool),
-            text=torch.zeros(16, 0, 32),
-            text_mask=torch.zeros(16, 0, dtype=torch.bool),
-        )
-        optimizer.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(network(batch).logits, labels)
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.2
-    return network.eval()
+    return make_finder(tiny_text_encoder)
 
 
 def save(path, pixels):
@@ -92,7 +93,7 @@ def test_heatmaps_have_their_sources_size_lie_within_0_and_1_and_reach_the_top(f
         assert heatmap.values.min() >= 0
         assert heatmap.values.max() <= 1
     # Source pixels lie between the centres of the grid's cells, so the very top may fall between two of them.
-    assert max(heatmap.values.max() for heatmap in heatmaps) > 0.95
+    assert max(heatmap.values.max() for heatmap in heatmaps) > 0.85
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -105,6 +106,22 @@ def test_the_peak_lies_on_the_spot_that_the_network_answers_from(finder, tmp_pat
     assert abs(heatmap.peak[1] - column) <= 6 + 8
     inside = heatmap.values[max(0, row - 16) : row + 16, max(0, column - 16) : column + 16].mean()
     assert inside > 2 * heatmap.values.mean()
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (5, 2), (7, 7)])
+def test_only_the_cell_that_the_network_reads_is_marked(tiny_text_encoder, tmp_path, row, column):
+    network = make_finder(tiny_text_encoder, cell=8 * row + column)
+    pixels = np.random.default_rng(0).normal(90.0, 12.0, (SIZE, SIZE))
+    pixels[8 * row : 8 * row + 8, 8 * column : 8 * column + 8] += 100.0
+    (heatmap,) = heatmaps_of(network, save(tmp_path / "cell.png", pixels))
+
+    assert (heatmap.peak[0] // 8, heatmap.peak[1] // 8) == (row, column)
+    rows, columns = np.nonzero(heatmap.values)
+    # Between the centres of cells the map falls off to 0, so it reaches half a cell into the neighbours.
+    assert rows.min() >= 8 * row - 4
+    assert rows.max() < 8 * row + 12
+    assert columns.min() >= 8 * column - 4
+    assert columns.max() < 8 * column + 12
 
 
 def test_the_peak_maps_back_to_the_source_of_an_image_that_is_not_square(finder, tmp_path):
@@ -125,8 +142,8 @@ def test_the_plane_with_the_spot_outshines_the_plane_without(finder, tmp_path):
     heatmaps = heatmaps_of(finder, save(tmp_path / "plain.png", plain), save(tmp_path / "spot.png", spotted))
     strongest = {heatmap.image: heatmap.values.max() for heatmap in heatmaps}
 
-    assert strongest[1] > 0.9
-    assert strongest[0] < 0.6 * strongest[1]
+    assert strongest[1] > 0.85
+    assert strongest[0] < 0.7 * strongest[1]
 
 
 def test_the_order_of_images_does_not_change_their_heatmaps(finder, tmp_path):
@@ -151,7 +168,7 @@ def test_a_study_without_images_has_no_heatmap(finder, make_study):
 def test_what_speaks_for_nothing_leaves_the_heatmap_empty(tiny_text_encoder, tmp_path):
     network = make_network(tiny_text_encoder).eval()
     with torch.no_grad():
-        network.head[4].weight.zero_()
+        network.head[-1].weight.zero_()
     (heatmap,) = heatmaps_of(network, save(tmp_path / "spot.png", draw(np.random.default_rng(0), spot=True)[0]))
 
     assert not heatmap.values.any()

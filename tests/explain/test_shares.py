@@ -138,5 +138,7 @@ def test_log_odds_within_a_class_group_are_those_of_its_probability():
 
     for place in range(3):
         expected = torch.log(probability[place] / (1 - probability[place]))
-        assert float(log_odds(logits, findings=FINDINGS, index=1 + place)[0]) == pytest.approx(float(expected), abs=1e-5)
+        assert float(log_odds(logits, findings=FINDINGS, index=1 + place)[0]) == pytest.approx(
+            float(expected), abs=1e-5
+        )
     assert log_odds(logits, findings=FINDINGS, index=0).tolist() == pytest.approx([0.3])

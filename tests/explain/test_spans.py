@@ -13,7 +13,9 @@ from mediscan.study import NoteSection, Study
 
 FINDINGS = FindingSet(("edema", "cause:a", "cause:b"))
 DATA = DataConfig(image_size=32, max_note_tokens=300)
-HISTORY = "Fever of 38.5 since Monday. No cough; pain on the left side when breathing in, worse at night, better sitting."
+HISTORY = (
+    "Fever of 38.5 since Monday. No cough; pain on the left side when breathing in, worse at night, better sitting."
+)
 EXAM = "Crackles on the left."
 
 

@@ -202,7 +202,7 @@ def test_an_extra_file_is_refused_by_name(copy, name):
 def test_a_folder_without_checksums_is_no_bundle(copy):
     (copy / "manifest.sha256").unlink()
 
-    with pytest.raises(BundleError, match="is not a bundle: it has no manifest.sha256. Give the folder train wrote"):
+    with pytest.raises(BundleError, match=r"is not a bundle: it has no manifest.sha256. Give the folder train wrote"):
         Bundle.load(copy)
 
 
@@ -222,7 +222,7 @@ def test_a_configuration_key_of_the_future_is_refused(copy):
     (copy / "config.json").write_text(json.dumps(stored), encoding="utf-8")
     write_checksums(copy)
 
-    with pytest.raises(BundleError, match="unknown configuration key 'model.telepathy'"):
+    with pytest.raises(BundleError, match=r"unknown configuration key 'model.telepathy'"):
         Bundle.load(copy)
 
 
@@ -230,7 +230,7 @@ def test_saving_into_a_folder_with_something_in_it_is_refused_and_touches_nothin
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "mine.txt").write_text("keep", encoding="utf-8")
 
-    with pytest.raises(BundleError, match="is not empty. Choose another --out"):
+    with pytest.raises(BundleError, match=r"is not empty. Choose another --out"):
         save_bundle(tmp_path / "bundle", **parts)
 
     assert files_of(tmp_path) == ["bundle/mine.txt"]

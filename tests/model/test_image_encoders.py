@@ -56,7 +56,7 @@ def test_the_small_encoder_gives_64_tokens_at_128_pixels():
 
 
 def test_an_unknown_encoder_is_refused_with_the_list():
-    with pytest.raises(ConfigError, match="no image encoder 'vgg'. Choose one of: resnet-small, "):
+    with pytest.raises(ConfigError, match=r"no image encoder 'vgg'. Choose one of: resnet-small, "):
         build_image_encoder("vgg")
 
 

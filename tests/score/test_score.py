@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pydicom
 import pytest
-
 from dicom_builders import write_dicom
+
 from mediscan.cli import main
 from mediscan.errors import ConfigError
 from mediscan.manifest import Manifest
@@ -121,7 +121,7 @@ def assert_fates(out, studies):
 
 def run_cli(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["mediscan", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:  # noqa: PT011  (the code is what is asserted)
+    with pytest.raises(SystemExit, match=r"^[0-9]+$") as left:
         main()
     return left.value.code
 
@@ -134,9 +134,7 @@ def test_every_wrong_record_is_refused_or_flagged_and_every_other_is_scored(
     manifest = manifest_of(broken_studies, tmp_path, findings)
     out = tmp_path / "scores"
 
-    code = run_cli(
-        monkeypatch, "score", workspace.bundle, manifest.path, "--out", out, "--workers", "0", "--json"
-    )
+    code = run_cli(monkeypatch, "score", workspace.bundle, manifest.path, "--out", out, "--workers", "0", "--json")
 
     assert code == 4
     ledger, predictions = assert_fates(out, broken_studies)
@@ -160,9 +158,7 @@ def test_a_manifest_written_by_hand_as_csv_meets_the_same_fate(workspace, diagno
     assert result.codes["duplicate_study_id"] == 2
 
 
-def test_the_tables_and_the_run_have_exactly_the_contracts_columns_and_keys(
-    workspace, diagnoser, complete, tmp_path
-):
+def test_the_tables_and_the_run_have_exactly_the_contracts_columns_and_keys(workspace, diagnoser, complete, tmp_path):
     manifest = manifest_of(complete[:3], tmp_path, workspace.manifest.findings)
     out = tmp_path / "scores"
     score(diagnoser, manifest, out, bundle=workspace.bundle, command="mediscan score …")
@@ -183,13 +179,13 @@ def test_the_tables_and_the_run_have_exactly_the_contracts_columns_and_keys(
 
 
 class Stopped(Exception):  # noqa: N818  (a stop, not an error)
-    pass
+    """What a kill would be."""
 
 
 def stop_at(record):
     def progress(stage, done, total, *, detail=""):
         if done == record:
-            raise Stopped
+            raise Stopped("as asked")
 
     return progress
 
@@ -220,7 +216,7 @@ def test_a_resumed_run_gives_the_tables_of_an_unbroken_one_and_scores_no_part_tw
 ):
     whole, out = tmp_path / "whole", tmp_path / "scores"
     score(diagnoser, mixed, whole, bundle=workspace.bundle)
-    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+    with pytest.raises(Stopped, match="as asked"):
         score(diagnoser, mixed, out, bundle=workspace.bundle, progress=stop_at(stop))
     assert not (out / "predictions.parquet").exists()
 
@@ -231,7 +227,7 @@ def test_a_resumed_run_gives_the_tables_of_an_unbroken_one_and_scores_no_part_tw
         out,
         bundle=workspace.bundle,
         resume=True,
-        progress=lambda stage, done, total, *, detail="": told.append(done),
+        progress=lambda *moved, **_: told.append(moved[1]),
     )
 
     finished = (stop - 1) // 4 * 4
@@ -243,7 +239,7 @@ def test_a_resumed_run_gives_the_tables_of_an_unbroken_one_and_scores_no_part_tw
 def test_a_part_that_went_missing_is_scored_again(workspace, diagnoser, mixed, small_parts, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "scores"
     score(diagnoser, mixed, whole, bundle=workspace.bundle)
-    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+    with pytest.raises(Stopped, match="as asked"):
         score(diagnoser, mixed, out, bundle=workspace.bundle, progress=stop_at(14))
     (out / "parts" / "000001.ledger.parquet").unlink()
     score(diagnoser, mixed, out, bundle=workspace.bundle, resume=True)
@@ -253,18 +249,18 @@ def test_a_part_that_went_missing_is_scored_again(workspace, diagnoser, mixed, s
 
 def test_resuming_with_another_manifest_is_refused(workspace, diagnoser, mixed, complete, small_parts, tmp_path):
     out = tmp_path / "scores"
-    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+    with pytest.raises(Stopped, match="as asked"):
         score(diagnoser, mixed, out, bundle=workspace.bundle, progress=stop_at(6))
     (tmp_path / "other").mkdir()
     other = manifest_of(complete[:6], tmp_path / "other", workspace.manifest.findings)
 
-    with pytest.raises(ConfigError, match="was of another bundle or manifest. Choose another --out"):
+    with pytest.raises(ConfigError, match=r"was of another bundle or manifest. Choose another --out"):
         score(diagnoser, other, out, bundle=workspace.bundle, resume=True)
 
 
 def test_without_resume_a_stopped_run_starts_again(workspace, diagnoser, mixed, complete, small_parts, tmp_path):
     out = tmp_path / "scores"
-    with pytest.raises(Stopped):  # noqa: PT011  (the stop has no message)
+    with pytest.raises(Stopped, match="as asked"):
         score(diagnoser, mixed, out, bundle=workspace.bundle, progress=stop_at(6))
     (tmp_path / "other").mkdir()
     other = manifest_of(complete[:3], tmp_path / "other", workspace.manifest.findings)

@@ -175,7 +175,7 @@ def test_a_pattern_without_both_classes_is_not_calibrated():
 def test_studies_that_nothing_can_be_calibrated_on_are_refused():
     logits, labels = simulate(40)
 
-    with pytest.raises(ManifestError, match="no finding can be calibrated.*Give the split 'val' both"):
+    with pytest.raises(ManifestError, match=r"no finding can be calibrated.*Give the split 'val' both"):
         calibrate(logits, np.ones_like(labels))
 
 

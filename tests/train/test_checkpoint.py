@@ -115,7 +115,11 @@ def test_only_the_last_and_the_best_are_kept(tmp_path):
         state = TrainingState(identity=IDENTITY, epoch=epoch, best_epoch=best)
         checkpoints.save(state, network=network, optimizer=optimizer, best=epoch == best)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best-2.safetensors", "last-4.safetensors", "state.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best-2.safetensors",
+        "last-4.safetensors",
+        "state.json",
+    ]
 
 
 def test_frozen_weights_are_not_stored_and_buffers_are(tmp_path):
