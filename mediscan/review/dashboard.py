@@ -35,7 +35,7 @@ def command(
         str(Path(app.submodule_search_locations[0]) / "app.py"),
         # The app's own configuration file says the same; on the command line no user's file can undo it.
         *("--server.address", host, "--server.port", str(port)),
-        *("--server.headless", str(headless).lower()),
+        *("--server.headless", str(headless).lower(), "--server.showEmailPrompt", "false"),
         *("--browser.gatherUsageStats", "false", "--client.showErrorDetails", "none"),
         *("--", str(scores.resolve()), "--database", str(database.resolve())),
     ]
