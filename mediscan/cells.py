@@ -289,6 +289,11 @@ def _json(written: str, *, at: Place) -> object:
 
 
 def quoted(written: str) -> str:
-    """A value as a message shows it: one line, cut short, since a long one may be a note in the wrong column."""
+    """A value as a message shows it: one line, cut short, since a long one may be a note in the wrong column.
+
+    What looks like a name in DICOM's form is not shown at all.
+    """
+    if "^" in written:
+        return "this value"
     shown = re.sub(r"\s+", " ", written)
     return repr(shown if len(shown) <= 24 else f"{shown[:20]}…")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -74,7 +75,7 @@ def demo(
     dashboard: Annotated[
         bool, typer.Option("--dashboard/--no-dashboard", help="Open the dashboard at the end.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same studies.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same studies.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Make synthetic studies, train, evaluate, score and explain on them, and open the dashboard."""
@@ -255,7 +256,7 @@ def score(
             bundle=bundle,
             resume=resume,
             workers=workers,
-            command=f"mediscan score {bundle} {manifest} --out {out}",
+            command=shlex.join(["mediscan", *sys.argv[1:]]),
             progress=progress,
         )
     report(

@@ -100,7 +100,8 @@ class TrainConfig(_Section):
 
     Attributes:
         patience: Epochs without a better validation score before training stops.
-        modality_dropout: Probability that a training study loses its note, and the same that it loses its images.
+        modality_dropout: Probability that a training study loses its images; it loses its note a tenth more often, and
+            in that tenth both. At 0 the answer without evidence, which explanations start from, is never taught.
         single_modality_weight: Weight of the losses of images alone and note alone beside the fused one.
         token_dropout: Probability that a note token is hidden in training.
         workers: Processes that decode images.

@@ -33,15 +33,17 @@ def pairs(options: Iterable[str] | None, name: str) -> dict[str, str]:
     Raises:
         ConfigError: One is not of that form.
     """
-    pairs = {}
+    named: dict[str, str] = {}
     for option in options or ():
         key, equals, column = option.partition("=")
         if not equals or not key or not column:
             raise ConfigError(
                 f"{name} {option!r} is not of the form NAME=COLUMN", remedy=f"Example: {name} age_years=age."
             )
-        pairs[key] = column
-    return pairs
+        if key in named:
+            raise ConfigError(f"{name} {key!r} is given twice", remedy="Name each once.")
+        named[key] = column
+    return named
 
 
 def metric_lines(metrics: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ _SHARES = (2 / 3, 1 / 6, 1 / 6)
 """Of the studies, in train, val and test: 1600, 400 and 400 of 2400."""
 
 
+_MADE = ("phantom", "bundle", "bundle.checkpoint", "evaluation", "scores", "explained")
 _EPOCHS = 8
 """Enough for these studies; the default suits harder ones."""
 
@@ -131,10 +132,13 @@ def run_demo(out: Path, *, studies: int, seed: int = 0, progress: Progress = sil
 
 
 def _clear(out: Path) -> None:
-    """Make room, but never delete what no demo made."""
+    """Make room, but never delete what no demo made: reviews stay."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is not a folder", remedy="Choose another --out.")
     if out.exists() and any(out.iterdir()):
         if not (out / _MARKER).is_file():
             raise ConfigError(f"{out} is not empty, and no demo made it", remedy="Choose another --out.")
-        shutil.rmtree(out)
+        for name in _MADE:
+            shutil.rmtree(out / name, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     (out / _MARKER).touch()

@@ -98,8 +98,10 @@ class Heatmap:
     values: NDArray[np.float32]
 
     @property
-    def peak(self) -> tuple[int, int]:
-        """Row and column of the strongest source pixel."""
+    def peak(self) -> tuple[int, int] | None:
+        """Row and column of the strongest source pixel; None where nothing in this image supports the finding."""
+        if not self.values.any():
+            return None
         row, column = np.unravel_index(int(np.argmax(self.values)), self.values.shape)
         return int(row), int(column)
 

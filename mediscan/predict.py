@@ -117,12 +117,17 @@ class Diagnoser:
             return Refusal.of(entry.study.study_id, error)
         return entry
 
-    def diagnose(self, examples: Sequence[Example]) -> list[Diagnosis]:
-        """Diagnose studies that were read, all of which the model is calibrated for."""
+    def diagnose(self, examples: Sequence[Example], *, inference: Inference | None = None) -> list[Diagnosis]:
+        """Diagnose studies that were read, all of which the model is calibrated for.
+
+        Args:
+            examples: The studies.
+            inference: What the network says of them, where that is known already.
+        """
         if not examples:
             return []
         started = time.perf_counter()
-        inference = self.infer(examples)
+        inference = inference or self.infer(examples)
         share = (time.perf_counter() - started) / len(examples)
         strange = self.bundle.reference.strange(inference.summaries)
         answers: dict[int, Diagnosis] = {}

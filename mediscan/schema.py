@@ -102,19 +102,14 @@ def _check_finding(column: pa.ChunkedArray, name: str) -> None:
     try:
         written = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        wrong, known, shown = (
-            [position for position, cell in enumerate(column) if cell.is_valid],
-            0,
-            "a list or mapping",
-        )
+        wrong, known = [position for position, cell in enumerate(column) if cell.is_valid], 0
     else:
         accepted = pc.or_(pc.is_in(written, pa.array([*cells.LABELS, ""])), pc.is_null(written))
         wrong = pc.indices_nonzero(pc.invert(accepted)).to_pylist()
         known = len(column) - column.null_count - len(wrong)
-        shown = cells.quoted(str(column[wrong[0]].as_py())) if wrong else ""
     if len(wrong) > known:
         raise Place(row=wrong[0] + 1, column=name).error(
-            f"{shown} is neither 0, 1 nor empty, so the column is no finding",
+            "this is neither 0, 1 nor empty, so the column is no finding",
             remedy=f"Take the column out, or name it '{VALUE}{name}' if it holds numbers and '{NOTE}{name}' if text.",
         )
 

@@ -21,7 +21,7 @@ from mediscan.score.run import score
 from mediscan.study import ImageRef, NoteSection, Study
 from mediscan.train.loop import train
 
-torch.set_num_threads(2)
+torch.set_num_threads(2)  # as the machines that check
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,10 @@ import torch
 import typer
 from PIL import Image
 
-from mediscan.cli import Exit, _exit_for, app, main
+from mediscan.cli import app, main
+from mediscan.console import Exit, exit_for, pairs
 from mediscan.diagnosis import Refusal
-from mediscan.errors import Code, ExportError
+from mediscan.errors import Code, ConfigError, ExportError
 from mediscan.manifest import Manifest
 from mediscan.study import Availability, ImageRef, Split, Study
 from mediscan.version import __version__
@@ -413,14 +414,14 @@ def test_ingest_refuses_bad_rows_by_name_and_keeps_the_others(run, tmp_path, mak
 def test_a_long_list_of_refusals_is_cut_and_the_ledger_named(capsys):
     refusals = [Refusal(study_id=f"s{number}", code=Code.NO_INPUT, message="nothing.") for number in range(13)]
     with pytest.raises(typer.Exit, match="4"):
-        _exit_for(refusals, ledger=Path("ledger.parquet"))
+        exit_for(refusals, ledger=Path("ledger.parquet"))
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 11
     assert err[-1] == "and 3 more; all of them: ledger.parquet"
 
 
 def test_no_refusals_are_no_reason_to_leave():
-    assert _exit_for([]) is None
+    assert exit_for([]) is None
 
 
 def test_train_writes_a_bundle_that_info_can_read(run, one_thread, to_train_on, tiny_text_encoder, tmp_path):
@@ -488,3 +489,8 @@ def test_an_interrupted_training_gives_code_130_and_can_be_resumed(to_train_on, 
     assert "Traceback" not in err
     assert not bundle.exists()
     assert list(tmp_path.glob("bundle.checkpoint/last-*.safetensors"))
+
+
+def test_a_name_given_twice_is_wrong_usage():
+    with pytest.raises(ConfigError, match="--value 'age_years' is given twice"):
+        pairs(["age_years=a", "age_years=b"], "--value")

@@ -39,11 +39,14 @@ def test_the_demo_goes_all_the_way_and_replaces_what_an_earlier_one_left(tiny_te
     out = tmp_path / "demo"
     out.mkdir()
     (out / "made-by-mediscan-demo").touch()
-    (out / "stale.txt").write_text("of an earlier demo", encoding="utf-8")
+    (out / "scores").mkdir()
+    (out / "scores" / "stale.txt").write_text("of an earlier demo", encoding="utf-8")
+    (out / "reviews.sqlite").write_text("what a clinician decided", encoding="utf-8")
 
     result = run_demo(out, studies=200)
 
-    assert not (out / "stale.txt").exists()
+    assert not (out / "scores" / "stale.txt").exists()
+    assert (out / "reviews.sqlite").read_text(encoding="utf-8") == "what a clinician decided"
     assert Bundle.load(out / "bundle").bundle_id
     assert (out / "evaluation" / "report.html").is_file()
     assert (out / "scores" / "predictions.parquet").is_file()

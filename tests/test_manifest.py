@@ -216,7 +216,7 @@ def test_a_missing_required_column_is_named_with_the_nearest(tmp_path, name):
 
 
 def test_a_stray_column_is_an_error_that_names_row_column_and_remedy(tmp_path):
-    with pytest.raises(ManifestError, match=r"row 2, column 'ward': 'B3' .* no finding.*note_ward"):
+    with pytest.raises(ManifestError, match=r"row 2, column 'ward': .* no finding.*note_ward"):
         csv_manifest(tmp_path, "study_id,patient_id,images,ward", "s1,p1,a,", "s2,p2,b,B3")
 
 

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -23,6 +24,7 @@ from mediscan.errors import Code, SourceError
 from mediscan.sources.reading import file_sha256, read_image
 from mediscan.study import Availability, ImageRef, Study
 
+_SPAWN = multiprocessing.get_context("spawn")
 _CHUNK = 64
 """Studies in flight per round of the pool: enough to keep it busy, few enough to bound memory."""
 
@@ -154,9 +156,11 @@ class ExampleReader:
 
     def __init__(self, config: DataConfig, *, workers: int = 0) -> None:
         self._read = partial(_read_or_refuse, config=config)
-        self._pool = (
-            ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) if workers else None
-        )
+        self._workers = workers
+        self._pool = self._open() if workers else None
+
+    def _open(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._workers, mp_context=_SPAWN)
 
     def __enter__(self) -> Self:
         return self
@@ -171,7 +175,25 @@ class ExampleReader:
         """One example or refusal per study, in order."""
         remaining = iter(studies)
         while chunk := list(islice(remaining, _CHUNK)):
-            if self._pool is None:
-                yield from map(self._read, chunk)
-            else:
-                yield from self._pool.map(self._read, chunk, chunksize=4)
+            yield from map(self._read, chunk) if self._pool is None else self._read_in(self._pool, chunk)
+
+    def _read_in(self, pool: ProcessPoolExecutor, chunk: Sequence[Study]) -> list[Example | Refusal]:
+        try:
+            return list(pool.map(self._read, chunk, chunksize=4))
+        except BrokenProcessPool:
+            # A file has brought a decoder down, and the pool with it. One study at a time tells which.
+            pool.shutdown()
+            self._pool = self._open()
+            return [self._read_alone(study) for study in chunk]
+
+    def _read_alone(self, study: Study) -> Example | Refusal:
+        with ProcessPoolExecutor(1, mp_context=_SPAWN) as alone:
+            try:
+                return alone.submit(self._read, study).result()
+            except BrokenProcessPool:
+                pass
+        return Refusal(
+            study_id=study.study_id,
+            code=Code.PIXEL_DATA,
+            message=f"an image of study {study.study_id!r} brings its decoder down. Export the image again.",
+        )

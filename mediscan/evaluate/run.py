@@ -128,19 +128,27 @@ def evaluate(
             f"split {str(split)!r} has no study that can be read ({len(entries)} refused)",
             remedy="Choose another --split, or see the ledger of `mediscan ingest`.",
         )
+    labels = label_matrix([example.study for example in examples], diagnoser.findings)
+    if np.isnan(labels).all():
+        raise ManifestError(
+            f"no study of split {str(split)!r} has a known label of {', '.join(diagnoser.findings)}",
+            remedy=f"Name its columns as the bundle does. It has: {', '.join(manifest.findings) or 'none'}.",
+        )
     progress("measure", 0, 1)
     inferred = diagnoser.infer(examples, patterns=ALL_PATTERNS)
     metrics, data = measure_inference(
         inferred,
         examples,
-        labels=label_matrix([example.study for example in examples], diagnoser.findings),
+        labels=labels,
         calibration=bundle.calibration,
         split=split,
         draws=draws,
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
-    lines = [line for diagnosis in diagnoser.diagnose(examples) for line in prediction_rows(diagnosis)]
+    lines = [
+        line for diagnosis in diagnoser.diagnose(examples, inference=inferred) for line in prediction_rows(diagnosis)
+    ]
     write_table(lines, PREDICTIONS, out / "predictions.parquet")
     write_report(
         out / "report.html",

@@ -3,6 +3,9 @@
 Element-wise products of gradient and activation (HiResCAM) show what the model computed with; Grad-CAM, which averages
 the gradient first, can mark places that were not used. Source: Draelos and Carin, "Use HiResCAM instead of Grad-CAM for
 faithful explanations of convolutional neural networks", 2020.
+
+Where a finding is already certain, its logit hardly depends on any place any more, and the map can miss what made it
+so.
 """
 
 import numpy as np
@@ -30,15 +33,11 @@ def image_heatmaps(
     if not example.planes:
         return ()
     support = _support(network, batch, finding=finding)
-    strongest = float(support.max())
-    scaled = support / strongest if strongest > 0 else support
+    maps = [plane.fitted.placement.to_source(grid) for plane, grid in zip(example.planes, support, strict=True)]
+    strongest = max(float(values.max()) for values in maps) or 1.0
     return tuple(
-        Heatmap(
-            image=plane.image,
-            plane=plane.fitted.plane,
-            values=np.clip(plane.fitted.placement.to_source(grid), 0.0, 1.0),
-        )
-        for plane, grid in zip(example.planes, scaled, strict=True)
+        Heatmap(image=plane.image, plane=plane.fitted.plane, values=np.clip(values / strongest, 0.0, 1.0))
+        for plane, values in zip(example.planes, maps, strict=True)
     )
 
 
@@ -47,7 +46,7 @@ def _support(network: DiagnosisNetwork, batch: StudyBatch, *, finding: int) -> N
     with torch.enable_grad():
         grid, shape = network.image_tokens(batch.images, batch.image_mask)
         grid = grid.detach().requires_grad_()
-        output = network.answer(batch, image_grid=grid, grid_shape=shape)
+        output = network.answer(batch, image_grid=grid)
         value = log_odds(output.logits, findings=network.findings, index=finding)
         (gradient,) = torch.autograd.grad(value.sum(), grid)
     # A plane's own mean token is the neutral point: only what differs from it can mark a place.

@@ -31,11 +31,11 @@ def modality_shares(network: DiagnosisNetwork, batch: StudyBatch, *, finding: in
         batch: The one study.
         finding: Position of the finding.
     """
-    grid, shape = network.image_tokens(batch.images, batch.image_mask)
+    grid, _ = network.image_tokens(batch.images, batch.image_mask)
 
     def value(present: frozenset[str]) -> float:
         pattern = Availability.of(image="image" in present, note="note" in present)
-        output = network.answer(batch.keep(pattern), image_grid=grid, grid_shape=shape)
+        output = network.answer(batch.keep(pattern), image_grid=grid)
         return float(log_odds(output.logits, findings=network.findings, index=finding)[0])
 
     players = [name for name, mask in (("image", batch.image_mask), ("note", batch.text_mask)) if bool(mask.any())]

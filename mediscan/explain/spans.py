@@ -29,11 +29,11 @@ def note_spans(
     pieces = clauses(note)
     if not pieces:
         return ()
-    grid, shape = network.image_tokens(batch.images, batch.image_mask)
+    grid, _ = network.image_tokens(batch.images, batch.image_mask)
     texts = [note.text, *(without(note, piece) for piece in pieces)]
     values = torch.cat(
         [
-            _values(network, batch, texts[at : at + _BATCH], tokenizer=tokenizer, finding=finding, grid=(grid, shape))
+            _values(network, batch, texts[at : at + _BATCH], tokenizer=tokenizer, finding=finding, grid=grid)
             for at in range(0, len(texts), _BATCH)
         ]
     )
@@ -50,7 +50,7 @@ def _values(
     *,
     tokenizer: NoteTokenizer,
     finding: int,
-    grid: tuple[torch.Tensor, tuple[int, int]],
+    grid: torch.Tensor,
 ) -> torch.Tensor:
     encoded = network.text_encoder.encode([tokenizer(text) for text in texts], pad_id=tokenizer.pad_id)
     text, mask = stack_tokens(encoded, width=network.text_encoder.width)
@@ -61,5 +61,5 @@ def _values(
         text=text,
         text_mask=mask,
     )
-    output = network.answer(variants, image_grid=grid[0].expand(count, -1, -1, -1), grid_shape=grid[1])
+    output = network.answer(variants, image_grid=grid.expand(count, -1, -1, -1))
     return log_odds(output.logits, findings=network.findings, index=finding)

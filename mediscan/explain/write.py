@@ -66,13 +66,13 @@ def write_evidence(evidence: Evidence, study: Study, diagnosis: Diagnosis, out: 
 
 
 def _describe(heatmap: Heatmap, study: Study, stem: str) -> dict[str, object]:
-    row, column = heatmap.peak
+    peak = heatmap.peak
     return {
         "image": Path(study.images[heatmap.image].path).name,
         "plane": heatmap.plane,
         "heatmap": f"heatmap-{stem}.png",
         "overlay": f"overlay-{stem}.png",
-        "peak": {"row": row, "column": column},
+        "peak": peak and {"row": peak[0], "column": peak[1]},
     }
 
 

@@ -92,6 +92,8 @@ def require_empty(folder: Path) -> None:
     Raises:
         BundleError: The folder exists and is not empty.
     """
+    if folder.exists() and not folder.is_dir():
+        raise BundleError(f"{folder} is a file", remedy="Choose another --out.")
     if folder.exists() and any(folder.iterdir()):
         raise BundleError(f"{folder} is not empty", remedy="Choose another --out, or remove it first.")
 

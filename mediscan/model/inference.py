@@ -1,7 +1,8 @@
 """Run the network over examples: once per study, then once more through the fusion for each modality pattern."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -33,6 +34,15 @@ class Inference:
     logits: Mapping[Availability, NDArray[np.float32]]
     summaries: Mapping[str, NDArray[np.float32]]
     truncated: NDArray[np.bool_]
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """The same of some of the studies."""
+        return replace(
+            self,
+            logits={pattern: logits[rows] for pattern, logits in self.logits.items()},
+            summaries={modality: summaries[rows] for modality, summaries in self.summaries.items()},
+            truncated=self.truncated[rows],
+        )
 
 
 def prepare(examples: Sequence[Example], *, features: Sequence[Tensor], width: int, size: int) -> StudyBatch:
@@ -84,9 +94,9 @@ def infer(
         )
         chunk = [examples[row] for row in rows]
         batch = prepare(chunk, features=encoded, width=network.text_encoder.width, size=size)
-        grid, shape = network.image_tokens(batch.images, batch.image_mask)
+        grid, _ = network.image_tokens(batch.images, batch.image_mask)
         for pattern in patterns:
-            outputs[pattern].append(network.answer(batch.keep(pattern), image_grid=grid, grid_shape=shape))
+            outputs[pattern].append(network.answer(batch.keep(pattern), image_grid=grid))
     restored = np.argsort(order)
     fused = outputs[FUSED] if FUSED in outputs else next(iter(outputs.values()))
     return Inference(

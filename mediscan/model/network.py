@@ -23,8 +23,6 @@ class DiagnosisOutput:
         text_logits: (B, F) the same from the note alone; meaningless without a note.
         image_summary: (B, D) float32, the images before fusion.
         text_summary: (B, D) float32, the note before fusion.
-        image_grid: (B, I, h·w, D) projected image tokens before fusion; what saliency differentiates.
-        grid_shape: h and w of the grid, (0, 0) without images.
     """
 
     logits: Tensor
@@ -32,8 +30,6 @@ class DiagnosisOutput:
     text_logits: Tensor
     image_summary: Tensor
     text_summary: Tensor
-    image_grid: Tensor
-    grid_shape: tuple[int, int]
 
 
 class DiagnosisNetwork(nn.Module):
@@ -74,8 +70,8 @@ class DiagnosisNetwork(nn.Module):
 
     def forward(self, batch: StudyBatch) -> DiagnosisOutput:
         """Answer for a batch."""
-        grid, shape = self.image_tokens(batch.images, batch.image_mask)
-        return self.answer(batch, image_grid=grid, grid_shape=shape)
+        grid, _ = self.image_tokens(batch.images, batch.image_mask)
+        return self.answer(batch, image_grid=grid)
 
     def image_tokens(self, images: Tensor, mask: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Projected tokens of planes, (B, I, P, D), and the grid's shape. Padding planes are not encoded at all."""
@@ -91,7 +87,7 @@ class DiagnosisNetwork(nn.Module):
         grid[mask] = tokens
         return grid, shape
 
-    def answer(self, batch: StudyBatch, *, image_grid: Tensor, grid_shape: tuple[int, int]) -> DiagnosisOutput:
+    def answer(self, batch: StudyBatch, *, image_grid: Tensor) -> DiagnosisOutput:
         """The part after the image encoder, so that saliency can start from the grid."""
         tokens_per_plane = image_grid.shape[2]
         image = image_grid.flatten(1, 2)  # (B, I, P, D) -> (B, I·P, D)
@@ -105,8 +101,6 @@ class DiagnosisNetwork(nn.Module):
             text_logits=self.text_head(fused.text_alone).float(),
             image_summary=fused.image_alone.float(),
             text_summary=fused.text_alone.float(),
-            image_grid=image_grid,
-            grid_shape=grid_shape,
         )
 
 

@@ -95,8 +95,8 @@ class NoteTokenizer:
         )
         ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
         body = self._window - 2
-        first = cast("int", self._tokenizer.cls_token_id or self._tokenizer.bos_token_id)
-        last = cast("int", self._tokenizer.sep_token_id or self._tokenizer.eos_token_id)
+        first = _either(self._tokenizer.cls_token_id, self._tokenizer.bos_token_id)
+        last = _either(self._tokenizer.sep_token_id, self._tokenizer.eos_token_id)
         kept = range(0, min(len(ids), self._most), body)
         return TokenizedNote(
             windows=tuple((first, *ids[at : min(at + body, self._most)], last) for at in kept),
@@ -109,11 +109,29 @@ class NoteTokenizer:
         self._tokenizer.save_pretrained(str(folder))
 
 
+def _either(token: int | None, other: int | None) -> int:
+    return cast("int", other if token is None else token)
+
+
 def load_tokenizer(source: str | Path, *, window: int, most: int) -> NoteTokenizer:
-    """The tokenizer of a text encoder: `minilm`, a folder, or a hub name."""
+    """The tokenizer of a text encoder: `minilm`, a folder, or a hub name.
+
+    Raises:
+        ConfigError: It cannot be loaded.
+    """
     folder = embedded_folder() if source == EMBEDDED else source
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True)
+    except (OSError, ValueError) as error:
+        raise _not_loaded(str(source), error) from error
     return NoteTokenizer(tokenizer, window=window, most=most)
+
+
+def _not_loaded(source: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the text encoder {source!r} cannot be loaded: {type(error).__name__}",
+        remedy=f"Give {EMBEDDED!r}, a folder with config.json and model.safetensors, or a name on the hub.",
+    )
 
 
 class TextEncoder(nn.Module):
@@ -201,10 +219,7 @@ def build_text_encoder(config: ModelConfig) -> TextEncoder:
     try:
         body = AutoModel.from_pretrained(source, use_safetensors=True)
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"the text encoder {config.text_encoder!r} cannot be loaded: {type(error).__name__}",
-            remedy=f"Give {EMBEDDED!r}, a folder with config.json and model.safetensors, or a name on the hub.",
-        ) from error
+        raise _not_loaded(config.text_encoder, error) from error
     limit = getattr(body.config, "max_position_embeddings", config.text_window)
     if config.text_window > limit:
         raise ConfigError(

@@ -1,7 +1,6 @@
 """Checkpoints: everything that is needed to go on after a stop, in safetensors and JSON."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,7 +54,7 @@ class Checkpoints:
         self._write({**weights, **_flatten(network, optimizer)}, f"last-{state.epoch}.safetensors")
         part = self._folder / "state.json.part"
         part.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        os.replace(part, self._folder / "state.json")  # noqa: PTH105  (Path.replace reads worse beside its source)
+        part.replace(self._folder / "state.json")
         # Only now is nothing in need of the older files.
         kept = {f"last-{state.epoch}.safetensors", f"best-{state.best_epoch}.safetensors"}
         for file in self._folder.glob("*.safetensors"):

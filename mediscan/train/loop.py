@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mediscan.config import RunConfig
 from mediscan.data.examples import ExampleReader
 from mediscan.diagnosis import Refusal
-from mediscan.errors import ManifestError
+from mediscan.errors import ConfigError, ManifestError
 from mediscan.evaluate.metrics import macro_auroc
 from mediscan.evaluate.run import measure_inference
 from mediscan.findings import FindingSet, natural_order
@@ -109,7 +109,14 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
                 network, training, pad_id=tokenizer.pad_id, progress=progress, stage="encode train notes"
             )
         # What calibrates and measures must be what a bundle computes: full precision.
-        cache_text_features(network, validation, pad_id=tokenizer.pad_id, progress=progress, stage="encode val notes")
+        cache_text_features(
+            network,
+            validation,
+            pad_id=tokenizer.pad_id,
+            progress=progress,
+            stage="encode val notes",
+            dtype=torch.float32,
+        )
 
     # --- what is optimised, and how
     loss_of = DiagnosisLoss(
@@ -118,7 +125,7 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
     optimizer = build_optimizer(network, settings)
     steps = math.ceil(len(training.examples) / settings.batch_size)
     rate_at = schedule(settings, steps=steps * settings.epochs)
-    checkpoints = Checkpoints(out.with_name(f"{out.name}.checkpoint"))
+    checkpoints = Checkpoints(out.resolve().with_name(f"{out.resolve().name}.checkpoint"))
     state = TrainingState(identity={"configuration": config.model_dump(mode="json"), "manifest": manifest.sha256})
     if resume:
         state = checkpoints.resume(state, network=network, optimizer=optimizer)
@@ -165,6 +172,12 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
             f"(best {state.best_score:.3f} at {state.best_epoch})",
         )
 
+    if not state.best_epoch:
+        raise ConfigError(
+            f"training diverged: after {state.epoch} epochs no validation score is a number",
+            remedy="Lower train.learning_rate, and start again without --resume.",
+        )
+
     # --- the best epoch, calibrated and measured on validation
     checkpoints.load_best(state, network)
     network.eval()
@@ -179,10 +192,11 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
     )
     trained_on = _infer(network, training, tokenizer=tokenizer, config=config)
     reference = Reference.fit(_present_summaries(training, trained_on), _present_summaries(validation, inferred))
+    calibrated = [row for row, example in enumerate(validation.examples) if example.availability in calibration.studies]
     metrics, _ = measure_inference(
-        inferred,
-        validation.examples,
-        labels=validation.labels,
+        inferred.take(calibrated),
+        [validation.examples[row] for row in calibrated],
+        labels=validation.labels[calibrated],
         calibration=calibration,
         split=Split.VAL,
         draws=config.evaluate.bootstrap_draws,
@@ -206,6 +220,7 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
             "train_patients": len(set(training.patients)),
             "val_studies": len(validation.examples),
             "val_patients": len(set(validation.patients)),
+            "uncalibrated_val_studies": len(validation.examples) - len(calibrated),
             "refused_studies": len(training.refused) + len(validation.refused),
             "best_epoch": state.best_epoch,
         },

@@ -28,7 +28,7 @@ class StudySet:
         examples: The studies.
         labels: (N, F) float32, NaN where unknown.
         notes: Their tokenized notes.
-        features: Their notes' token features, float16 (T, H) each, where the text encoder is frozen.
+        features: Their notes' token features, (T, H) each, where the text encoder is frozen.
         refused: Studies that could not be read.
     """
 
@@ -81,13 +81,19 @@ def read_studies(
 
 @torch.inference_mode()
 def cache_text_features(
-    network: DiagnosisNetwork, studies: StudySet, *, pad_id: int, progress: Progress, stage: str
+    network: DiagnosisNetwork,
+    studies: StudySet,
+    *,
+    pad_id: int,
+    progress: Progress,
+    stage: str,
+    dtype: torch.dtype = torch.float16,
 ) -> None:
     """Encode the notes with the frozen text encoder, once for all epochs.
 
-    Half precision: it costs features less than a thousandth, and a hundred thousand notes fit in memory.
+    Half precision by default: it costs features less than a thousandth, and a hundred thousand notes fit in memory.
     """
     for start in range(0, len(studies.notes), _ENCODED_AT_ONCE):
         chunk = studies.notes[start : start + _ENCODED_AT_ONCE]
-        studies.features.extend(tokens.half() for tokens in network.text_encoder.encode(chunk, pad_id=pad_id))
+        studies.features.extend(tokens.to(dtype) for tokens in network.text_encoder.encode(chunk, pad_id=pad_id))
         progress(stage, len(studies.features), len(studies.notes))

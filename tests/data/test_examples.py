@@ -1,4 +1,6 @@
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -261,3 +263,24 @@ def test_a_chunk_more_than_fits_in_flight_comes_back_whole_and_in_order(make_stu
     studies = [make_study(f"S{number}", images=0) for number in range(150)]
     with ExampleReader(CONFIG) as reader:
         assert [entry.study.study_id for entry in reader.read(studies)] == [study.study_id for study in studies]
+
+
+def _read_or_die(study, config):
+    """Stands for a decoder that takes its process down."""
+    if study.study_id == "S3":
+        os._exit(1)
+    return read_example(study, config)
+
+
+@pytest.mark.slow
+def test_a_study_that_brings_its_process_down_is_refused_and_all_others_are_read(make_study):
+    studies = [make_study(f"S{number}", seed=number * 10) for number in range(6)]
+    with ExampleReader(DataConfig(image_size=32), workers=2) as reader:
+        reader._read = partial(_read_or_die, config=DataConfig(image_size=32))
+        first = list(reader.read(studies))
+        second = list(reader.read(studies[:2]))
+
+    assert [isinstance(entry, Refusal) for entry in first] == [False, False, False, True, False, False]
+    assert first[3].code is Code.PIXEL_DATA
+    assert "'S3' brings its decoder down" in first[3].message
+    assert [entry.study.study_id for entry in second] == ["S0", "S1"]

@@ -7,6 +7,7 @@ import pytest
 
 from mediscan.errors import Code, ManifestError
 from mediscan.evaluate.run import calibrated_patterns, evaluate
+from mediscan.findings import FindingSet
 from mediscan.manifest import Manifest
 from mediscan.model.inference import ALL_PATTERNS, Inference
 from mediscan.study import Availability, ImageRef, Split
@@ -96,3 +97,11 @@ def test_each_study_is_calibrated_by_the_modalities_it_was_answered_from(diagnos
         assert np.allclose(calibrated[single][0], expected[0])
         # The modalities are compared on the studies that have both.
         assert np.isnan(calibrated[single][1:]).all()
+
+
+def test_a_manifest_without_the_bundles_findings_is_refused(workspace, diagnoser, tmp_path):
+    studies = [replace(study, labels={}) for study in workspace.manifest.studies(Split.TEST)]
+    manifest = Manifest.of(studies, findings=FindingSet(()), root=tmp_path).write(tmp_path / "m.parquet")
+
+    with pytest.raises(ManifestError, match="no study of split 'test' has a known label"):
+        evaluate(diagnoser, manifest, tmp_path / "out", split=Split.TEST, draws=20)

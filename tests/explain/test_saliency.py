@@ -6,6 +6,8 @@ from torch import nn
 
 from mediscan.config import DataConfig, ModelConfig
 from mediscan.data.examples import read_example
+from mediscan.diagnosis import Heatmap
+from mediscan.explain import saliency
 from mediscan.explain.saliency import image_heatmaps
 from mediscan.findings import FindingSet
 from mediscan.model.fusion import Fused
@@ -174,3 +176,22 @@ def test_what_speaks_for_nothing_leaves_the_heatmap_empty(tiny_text_encoder, tmp
     (heatmap,) = heatmaps_of(network, save(tmp_path / "spot.png", draw(np.random.default_rng(0), spot=True)[0]))
 
     assert not heatmap.values.any()
+
+
+def test_the_scale_is_that_of_the_pixels_that_can_be_seen(make_png, monkeypatch):
+    # In a wide image the upper cells lie in the padding, and what they say must not dim the rest.
+    path = make_png(height=24, width=64)
+    study = Study(study_id="S", patient_id="P", images=(ImageRef(path=str(path)),))
+    example = read_example(study, DataConfig(image_size=32))
+    support = np.zeros((1, 8, 8), dtype=np.float32)
+    support[0, 0, 0], support[0, 4, 4] = 1.0, 0.2
+    monkeypatch.setattr(saliency, "_support", lambda *_, **__: support)
+
+    (heatmap,) = image_heatmaps(None, None, example, finding=0)
+
+    assert heatmap.values.max() == 1.0
+    assert heatmap.values.shape == (24, 64)
+
+
+def test_nothing_that_supports_has_no_peak():
+    assert Heatmap(image=0, plane=0, values=np.zeros((4, 4), dtype=np.float32)).peak is None

@@ -459,6 +459,7 @@ def test_the_dashboard_is_started_on_loopback_without_telemetry(tmp_path):
     argv = dashboard.command(tmp_path / "scores", tmp_path / "reviews.sqlite", port=8600, headless=True)
     options, _, app_arguments = " ".join(argv).partition(" -- ")
     assert "--server.address 127.0.0.1 --server.port 8600 --server.headless true" in options
+    assert "--server.showEmailPrompt false" in options  # a prompt would wait for an answer before the page is served
     assert "--browser.gatherUsageStats false" in options
     assert app_arguments == f"{tmp_path / 'scores'} --database {tmp_path / 'reviews.sqlite'}"
 

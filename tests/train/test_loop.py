@@ -274,3 +274,44 @@ def test_the_same_seed_gives_the_same_model_and_another_gives_another(unbroken, 
     one, two = (load_file(result.bundle / "model.safetensors") for result in (whole, other))
 
     assert not torch.equal(one["head.4.weight"], two["head.4.weight"])
+
+
+def test_validation_studies_that_nothing_calibrates_are_left_out_and_counted(studies, config, tmp_path):
+    # Only two validation studies keep their note, both of one class: notes and pairs cannot be calibrated.
+    few = [study for study in studies if study.split is Split.VAL and study.images][:2]
+    changed = [
+        study
+        if study.split is Split.TRAIN or study.study_id in {one.study_id for one in few}
+        else replace(study, note=())
+        for study in studies
+        if study.images or study.split is Split.TRAIN
+    ]
+    changed = [
+        replace(study, labels={**study.labels, "bright": 0, "fever": 0, "kind:a": 1, "kind:b": 0})
+        if study.study_id in {one.study_id for one in few}
+        else study
+        for study in changed
+    ]
+    manifest = Manifest.of(changed, findings=FINDINGS, root=tmp_path).write(tmp_path / "m.parquet")
+
+    result = train(manifest, config, tmp_path / "bundle")
+
+    bundle = Bundle.load(result.bundle)
+    assert bundle.provenance["uncalibrated_val_studies"] == len(few)
+    assert result.metrics["n_studies"] == bundle.provenance["val_studies"] - len(few)
+
+
+def test_a_training_that_diverges_says_so(studies, config, tmp_path, monkeypatch):
+    manifest = Manifest.of(studies, findings=FINDINGS, root=tmp_path).write(tmp_path / "m.parquet")
+    monkeypatch.setattr("mediscan.train.loop.macro_auroc", lambda *_: float("nan"))
+
+    with pytest.raises(ConfigError, match=r"diverged.*Lower train\.learning_rate"):
+        train(manifest, config, tmp_path / "bundle")
+
+
+def test_a_text_encoder_that_is_not_there_is_named(studies, config, tmp_path):
+    manifest = Manifest.of(studies, findings=FINDINGS, root=tmp_path).write(tmp_path / "m.parquet")
+    missing = config.model_copy(update={"model": config.model.model_copy(update={"text_encoder": "./no-such-folder"})})
+
+    with pytest.raises(ConfigError, match=r"'\./no-such-folder' cannot be loaded"):
+        train(manifest, missing, tmp_path / "bundle")
