@@ -1,6 +1,7 @@
 """What tests share: tiny studies, a tiny text encoder, and one small bundle trained for the whole session."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,14 @@ from mediscan.study import ImageRef, NoteSection, Study
 from mediscan.train.loop import train
 
 torch.set_num_threads(2)  # as the machines that check
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves the app as `__main__`, which every process that is spawned later would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
