@@ -16,6 +16,7 @@ from mediscan.diagnosis import Flag, Refusal
 from mediscan.errors import Code, ManifestError, SourceError
 from mediscan.findings import FindingSet, natural_order
 from mediscan.manifest import Manifest
+from mediscan.results import LEDGER
 from mediscan.sources.columns import TableColumns
 from mediscan.sources.folder import FolderImage, scan
 from mediscan.sources.join import join
@@ -27,9 +28,6 @@ __all__ = ["FindingCount", "IngestResult", "TableColumns", "drawn_split", "inges
 
 INGESTED, REFUSED = "ingested", "refused"
 
-_LEDGER = pa.schema(
-    [*((name, pa.string()) for name in ("study_id", "status", "code", "message")), ("seconds", pa.float64())]
-)
 _NO_TABLE = TableStudies(studies=(), findings=(), split_given=False, named=frozenset(), notices=())
 
 _WORKERS = 2
@@ -244,7 +242,7 @@ def _reported(
         _ledger_row(after, flags=flags_of.get(after.study_id, ()), seconds=_seconds(before, described))
         for before, after in zip(entries, checked, strict=True)
     ]
-    schema.write_parquet(pa.Table.from_pylist(rows, schema=_LEDGER), ledger)
+    schema.write_parquet(pa.Table.from_pylist(rows, schema=LEDGER), ledger)
     splits = {split.value: sum(study.split is split for study in studies) for split in Split}
     unassigned = sum(study.split is None for study in studies)
     refusals = tuple(entry for entry in checked if isinstance(entry, Refusal))
