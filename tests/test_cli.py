@@ -446,7 +446,13 @@ def interrupt_once(stage, arguments):
     """Start the program, interrupt it when a stage has begun, and wait: (exit code, stdout, stderr)."""
     command = [*PROGRAM, *map(str, arguments)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ONE_THREAD
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ONE_THREAD,
+        # A shell that runs the tests in the background has them ignore the signal, and so all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no thread is running yet)
     ) as process:
         log = []
         for line in process.stderr:

@@ -103,13 +103,7 @@ def _table(rows: Sequence[WorklistRow]) -> None:
         column_config={
             "Age": st.column_config.NumberColumn(width="small", format="%d"),
             "Sex": st.column_config.TextColumn(width="small"),
-            "Probability": st.column_config.ProgressColumn(
-                min_value=0.0,
-                max_value=100.0,
-                format="%.0f %%",
-                width="small",
-                help="Calibrated, of the leading finding",
-            ),
+            "Probability": st.column_config.TextColumn("Probability", help="Calibrated, of the leading finding."),
         },
     )
     st.html(markup.identity("Select a row to open its case.", words.NOT_A_DEVICE))
@@ -132,7 +126,7 @@ def _line(row: WorklistRow) -> dict[str, object]:
         "Age": row.age_years,
         "Sex": row.sex or "?",
         "Leading finding": leading,
-        "Probability": None if row.top_probability is None else 100 * row.top_probability,
+        "Probability": None if row.top_probability is None else words.percent(row.top_probability),
         "Input": words.MODALITIES.get(row.modalities, row.modalities),
         "Remarks": ", ".join(remark for remark in remarks if remark),
         "Review": words.REVIEW[row.review] + (f" · {row.reviewer}" if row.reviewer else ""),
