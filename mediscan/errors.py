@@ -17,7 +17,13 @@ class Code(StrEnum):
     EMPTY_NOTE = "empty_note"
     NO_IMAGE = "no_image"
     NOTE_TRUNCATED = "note_truncated"
+    NOTE_AFTER_IMAGE = "note_after_image"
     IMAGES_LEFT_OUT = "images_left_out"
+    SERIES_LEFT_OUT = "series_left_out"
+    MISSING_SLICES = "missing_slices"
+    DUPLICATE_SLICES = "duplicate_slices"
+    BURNED_IN_ANNOTATION = "burned_in_annotation"
+    EXECUTABLE_PREAMBLE = "executable_preamble"
     PATIENT_IN_TWO_SPLITS = "patient_in_two_splits"
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     # Refusals: the record is not used.
@@ -33,7 +39,10 @@ class Code(StrEnum):
     UNSUPPORTED_IMAGE = "unsupported_image"
     PIXEL_DATA = "pixel_data"
     CONSTANT_IMAGE = "constant_image"
+    MIXED_SERIES = "mixed_series"
+    NO_SUITABLE_SERIES = "no_suitable_series"
     IDENTITY_MISMATCH = "identity_mismatch"
+    NOT_DEIDENTIFIED = "not_deidentified"
     UNCALIBRATED = "uncalibrated"
     INTERNAL = "internal"
 
@@ -49,7 +58,13 @@ _FLAGS = frozenset(
         Code.EMPTY_NOTE,
         Code.NO_IMAGE,
         Code.NOTE_TRUNCATED,
+        Code.NOTE_AFTER_IMAGE,
         Code.IMAGES_LEFT_OUT,
+        Code.SERIES_LEFT_OUT,
+        Code.MISSING_SLICES,
+        Code.DUPLICATE_SLICES,
+        Code.BURNED_IN_ANNOTATION,
+        Code.EXECUTABLE_PREAMBLE,
         Code.PATIENT_IN_TWO_SPLITS,
         Code.OUT_OF_DISTRIBUTION,
     }

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code, ManifestError, SourceError
-from mediscan.sources.dicom_header import open_header, text
-from mediscan.sources.dicom_series import series_files
+from mediscan.sources.dicom.header import open_header, text
+from mediscan.sources.dicom.series import series_files
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 NIFTI_SUFFIXES = (".nii", ".nii.gz")

@@ -18,17 +18,19 @@ from mediscan.findings import FindingSet, natural_order
 from mediscan.manifest import Manifest
 from mediscan.results import LEDGER
 from mediscan.sources.columns import TableColumns
+from mediscan.sources.description import ImageDescription
 from mediscan.sources.folder import FolderImage, scan
 from mediscan.sources.join import join
 from mediscan.sources.reading import describe_image
-from mediscan.sources.table import SUFFIXES, TableStudies, read_studies
+from mediscan.sources.studies import SourceStudies
+from mediscan.sources.table import SUFFIXES, read_studies
 from mediscan.study import ImageMeta, ImageRef, Split, Study
 
 __all__ = ["FindingCount", "IngestResult", "TableColumns", "drawn_split", "ingest"]
 
 INGESTED, REFUSED = "ingested", "refused"
 
-_NO_TABLE = TableStudies(studies=(), findings=(), split_given=False, named=frozenset(), notices=())
+_NO_TABLE = SourceStudies(studies=())
 
 _WORKERS = 2
 _WORTH_A_POOL = 64
@@ -78,7 +80,7 @@ class IngestResult:
 @dataclass(frozen=True, kw_only=True)
 class _Described:
     # What reading one image's header gave, in how many seconds.
-    outcome: ImageMeta | SourceError
+    outcome: ImageDescription | SourceError
     seconds: float
 
 
@@ -199,7 +201,7 @@ def _outcomes(paths: Sequence[str]) -> Iterator[_Described]:
 
 def _describe(path: str) -> _Described:
     start = time.perf_counter()
-    outcome: ImageMeta | SourceError
+    outcome: ImageDescription | SourceError
     try:
         outcome = describe_image(path)
     except SourceError as error:
@@ -217,13 +219,13 @@ def _checked(study: Study, described: Mapping[str, _Described]) -> Study | Refus
         return Refusal.of(study.study_id, nothing)
     images: dict[str, ImageRef] = {}
     for image in study.images:
-        outcome = described[image.path].outcome if image.path in described else ImageMeta()
+        outcome = described[image.path].outcome if image.path in described else ImageDescription(meta=ImageMeta())
         if isinstance(outcome, SourceError):
             refusal = Refusal.of(study.study_id, outcome)
             name = Path(image.path).name
             return refusal if name in refusal.message else replace(refusal, message=f"{name}: {refusal.message}")
         # The same content under two names is one image.
-        images.setdefault(outcome.sha256 or image.path, ImageRef(path=image.path, meta=outcome))
+        images.setdefault(outcome.meta.sha256 or image.path, ImageRef(path=image.path, meta=outcome.meta))
     return replace(study, images=tuple(images.values()))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mediscan.errors import PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, too_large
+from mediscan.sources.description import ImageDescription
 from mediscan.sources.pixels import Pixels, VoiFunction, Window
 from mediscan.study import ImageMeta
 
@@ -58,11 +59,11 @@ def read_nifti(path: Path) -> Pixels:
         return Pixels(values=planes, voi=_window(header), meta=_meta(path, header))
 
 
-def describe_nifti(path: Path) -> ImageMeta:
+def describe_nifti(path: Path) -> ImageDescription:
     """What the header says; the data are not read. Raises as `read_nifti`, as far as the header tells."""
     header = _open_header(path)
     with refusing(path, "has a damaged NIfTI header", remedy=_REMEDY):
-        return _meta(path, header)
+        return ImageDescription(meta=_meta(path, header))
 
 
 def _open_header(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 from mediscan.errors import PixelDataError, UnsupportedImageError
 from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, too_large
+from mediscan.sources.description import ImageDescription
 from mediscan.sources.pixels import Pixels, Window, luminance
 from mediscan.study import ImageMeta
 
@@ -51,10 +52,10 @@ def read_raster(path: Path) -> Pixels:
         )
 
 
-def describe_raster(path: Path) -> ImageMeta:
+def describe_raster(path: Path) -> ImageDescription:
     """Nothing is known of a raster image but that it can be opened. Raises as `read_raster`, without decoding."""
     with _opened(path):
-        return ImageMeta()
+        return ImageDescription(meta=ImageMeta())
 
 
 def _opened(path: Path) -> Image.Image:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mediscan.errors import Code, NotDicomError, SourceError, UnsupportedImageError
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom import describe_dicom, read_dicom
-from mediscan.sources.dicom_series import describe_series, read_series, series_files
+from mediscan.sources.description import ImageDescription
+from mediscan.sources.dicom.read import describe_dicom, read_dicom
+from mediscan.sources.dicom.series import describe_series, read_series, series_files
 from mediscan.sources.nifti import describe_nifti, is_nifti, read_nifti
 from mediscan.sources.pixels import Pixels
 from mediscan.sources.raster import describe_raster, is_raster, read_raster
-from mediscan.study import ImageMeta
 
 _START_BYTES = 8192
 _CHUNK = 1 << 20
@@ -34,7 +34,7 @@ _READERS: dict[ImageKind, Callable[[Path], Pixels]] = {
     ImageKind.NIFTI: read_nifti,
     ImageKind.RASTER: read_raster,
 }
-_DESCRIBERS: dict[ImageKind, Callable[[Path], ImageMeta]] = {
+_DESCRIBERS: dict[ImageKind, Callable[[Path], ImageDescription]] = {
     ImageKind.DICOM: describe_dicom,
     ImageKind.SERIES: describe_series,
     ImageKind.NIFTI: describe_nifti,
@@ -73,15 +73,15 @@ def read_image(path: str | Path, *, expected_sha256: str | None = None) -> Pixel
     return _READERS[kind](path).require_contrast(str(path)).with_meta(sha256=sha256)
 
 
-def describe_image(path: str | Path) -> ImageMeta:
+def describe_image(path: str | Path) -> ImageDescription:
     """What an image's header says of it, with the file's hash; pixels are not decoded.
 
     Raises:
         SourceError: As `read_image`, as far as the header tells.
     """
     path = Path(path)
-    meta = _DESCRIBERS[image_kind(path)](path)
-    return replace(meta, sha256=file_sha256(path))
+    described = _DESCRIBERS[image_kind(path)](path)
+    return replace(described, meta=replace(described.meta, sha256=file_sha256(path)))
 
 
 def file_sha256(path: str | Path) -> str:

@@ -14,6 +14,7 @@ from mediscan.diagnosis import Refusal
 from mediscan.errors import ManifestError
 from mediscan.findings import GROUP_SEPARATOR
 from mediscan.sources.columns import TableColumns
+from mediscan.sources.studies import SourceStudies
 from mediscan.study import ImageRef, NoteSection, Study
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
@@ -25,26 +26,6 @@ WORDS: Mapping[str, int] = {
     **dict.fromkeys(("no", "negative", "absent"), 0),
 }
 """How a finding's cell may write present (1) and absent (0), in lower case."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableStudies:
-    """What a table says.
-
-    Args:
-        studies: One study, or the reason there is none, per id, in the order of their first rows. Image paths are
-            absolute; nothing was checked about the files.
-        findings: The names of findings and of class groups' values.
-        split_given: Whether the table has a column of splits.
-        named: The absolute paths of all images that any row names, refused ones too.
-        notices: What a reader should know of how the table was read.
-    """
-
-    studies: tuple[Study | Refusal, ...]
-    findings: tuple[str, ...]
-    split_given: bool
-    named: frozenset[str]
-    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +41,7 @@ _Said = dict[tuple[str, str], Any]
 _Rows = Sequence[tuple[int, Mapping[str, object]]]
 
 
-def read_studies(path: Path, columns: TableColumns) -> TableStudies:
+def read_studies(path: Path, columns: TableColumns) -> SourceStudies:
     """The studies of a CSV, TSV or Parquet table.
 
     Raises:
@@ -85,7 +66,7 @@ def read_studies(path: Path, columns: TableColumns) -> TableStudies:
                 remedy="A class group needs two values or more.",
             )
     members = [f"{group}{GROUP_SEPARATOR}{value}" for group, values in classes.items() for value in values]
-    return TableStudies(
+    return SourceStudies(
         studies=tuple(
             entry if isinstance(entry, Refusal) else _study(key, entry, classes=classes, root=path.parent)
             for key, entry in told.items()

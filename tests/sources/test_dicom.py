@@ -15,8 +15,8 @@ from pydicom.sequence import Sequence
 
 from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources import boundary, describe_image, read_header, read_image
-from mediscan.sources.dicom_decode import _DECODERS
-from mediscan.sources.dicom_header import parse_moment
+from mediscan.sources.dicom.decode import _DECODERS
+from mediscan.sources.dicom.header import parse_moment
 
 CANARY = "Canary^Patient"
 REAL_DICOM = Path(__file__).parents[3] / "shared" / "data" / "covid-cxr" / "dicom"
@@ -342,7 +342,7 @@ def test_deflated_file_is_read_and_a_deflate_bomb_is_not(tmp_path, ramp, monkeyp
     source = write_dicom(tmp_path / "plain.dcm", ramp)
     good = deflated(tmp_path / "good.dcm", lambda plain: plain, source)
     np.testing.assert_array_equal(read_image(good).values[0], ramp)
-    monkeypatch.setattr("mediscan.sources.dicom_header.MAX_DECODED_BYTES", 8 << 20)
+    monkeypatch.setattr("mediscan.sources.dicom.header.MAX_DECODED_BYTES", 8 << 20)
     bomb = deflated(tmp_path / "bomb.dcm", lambda plain: plain + b"\0" * (32 << 20), source)
     assert bomb.stat().st_size < 1 << 20
     for read in (read_image, describe_image, read_header):
@@ -366,7 +366,7 @@ def test_metadata_is_read_without_pixels(tmp_path, ramp):
         AcquisitionDate="20240229",
         AcquisitionTime="134501.5",
     )
-    meta = describe_image(path)
+    meta = describe_image(path).meta
     assert (meta.modality, meta.body_part, meta.view, meta.laterality) == ("DX", "CHEST", "PA", "U")
     assert meta.spacing_mm == (0.2, 0.1)
     assert meta.acquired_at == datetime(2024, 2, 29, 13, 45, 1, 500000)  # noqa: DTZ001 - local wall time
@@ -393,7 +393,7 @@ def test_moments_are_local_wall_time(stamp, expected):
 
 def test_pixel_spacing_comes_before_the_detector_spacing(tmp_path, ramp):
     path = write_dicom(tmp_path / "a.dcm", ramp, PixelSpacing=[0.5, 0.4], ImagerPixelSpacing=[0.2, 0.1])
-    assert describe_image(path).spacing_mm == (0.5, 0.4)
+    assert describe_image(path).meta.spacing_mm == (0.5, 0.4)
 
 
 def test_read_header_gives_the_elements_that_group_files(tmp_path, ramp):

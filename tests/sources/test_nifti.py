@@ -74,7 +74,7 @@ def test_units_become_millimetres(tmp_path, ras):
     image = nib.Nifti1Image(ras, np.diag([500, 750, 2000, 1]))
     image.header.set_xyzt_units("micron")
     nib.save(image, tmp_path / "a.nii")
-    assert describe_image(tmp_path / "a.nii").spacing_mm == (0.75, 0.5, 2.0)
+    assert describe_image(tmp_path / "a.nii").meta.spacing_mm == (0.75, 0.5, 2.0)
 
 
 def test_two_dimensional_image_is_one_plane(tmp_path, ras):

@@ -45,7 +45,7 @@ def test_wrong_extension_does_not_mislead(files, image):
 
 def test_description_and_pixels_carry_the_files_hash(files):
     for kind, path in files.items():
-        meta = describe_image(path)
+        meta = describe_image(path).meta
         assert meta == read_image(path).meta
         assert meta.sha256 == file_sha256(path)
         if kind is not ImageKind.SERIES:

@@ -22,7 +22,8 @@ from mediscan.sources.boundary import (
     require_file_size,
     too_large,
 )
-from mediscan.study import ImageMeta
+from mediscan.sources.description import PatientFacts
+from mediscan.study import ImageMeta, Sex
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _PIXEL_TAGS = {bytes.fromhex(tag) for tag in ("e07f1000", "e07f0800", "e07f0900", "7fe00010", "7fe00008", "7fe00009")}
@@ -40,6 +41,8 @@ _VIEW_CODES = {  # DICOM PS3.16 CID 4010 and 4014, SNOMED CT → the defined ter
     "399260004": "ML",
     "399352003": "LM",
 }
+_AGE = re.compile(r"(?P<count>\d{1,3})(?P<unit>[DWMY])")
+_PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 _DATE_AND_TIME = (
     ("AcquisitionDate", "AcquisitionTime"),
     ("SeriesDate", "SeriesTime"),
@@ -209,6 +212,23 @@ def image_meta(header: Header) -> ImageMeta:
             spacing_mm=_spacing_mm(dataset, frames=header.frames),
             acquired_at=_acquired_at(dataset),
         )
+
+
+def patient_facts(header: Header) -> PatientFacts:
+    """Whom a header says its image shows.
+
+    Source: DICOM PS3.3 C.7.1.1 (patient), C.7.2.2 (age).
+    """
+    dataset = header.dataset
+    sex = _term(dataset, "PatientSex")
+    born = parse_moment((text(dataset, "PatientBirthDate") or "").replace(".", "").replace("-", ""))
+    age = _AGE.fullmatch(_term(dataset, "PatientAge") or "")
+    return PatientFacts(
+        patient_id=text(dataset, "PatientID"),
+        sex=Sex(sex) if sex in set(Sex) else None,
+        birth_date=born.date() if born else None,
+        age_years=int(age["count"]) / _PER_YEAR[age["unit"]] if age else None,
+    )
 
 
 def _term(dataset: pydicom.Dataset, keyword: str) -> str | None:

@@ -11,10 +11,10 @@ from pydicom.pixels import apply_color_lut
 
 from mediscan.errors import PixelDataError
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom_decode import decode
-from mediscan.sources.dicom_header import Header, frame_macro, image_meta, numbers, open_header, text
+from mediscan.sources.description import ImageDescription
+from mediscan.sources.dicom.decode import decode
+from mediscan.sources.dicom.header import Header, frame_macro, image_meta, numbers, open_header, patient_facts, text
 from mediscan.sources.pixels import LookupTable, Pixels, VoiFunction, Window, luminance
-from mediscan.study import ImageMeta
 
 _REMEDY = "Export the image again from its origin."
 
@@ -36,7 +36,7 @@ def read_dicom(path: Path) -> Pixels:
     return to_pixels(open_header(path))
 
 
-def describe_dicom(path: Path) -> ImageMeta:
+def describe_dicom(path: Path) -> ImageDescription:
     """What a DICOM file's header says of its image; the pixel data are not read.
 
     Raises:
@@ -44,7 +44,7 @@ def describe_dicom(path: Path) -> ImageMeta:
     """
     header = open_header(path)
     header.require_image()
-    return image_meta(header)
+    return ImageDescription(meta=image_meta(header), patient=patient_facts(header))
 
 
 def to_pixels(header: Header) -> Pixels:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mediscan.errors import Code, SourceError, UnsupportedImageError
 from mediscan.sources.boundary import refusing, require_decoded_size
-from mediscan.sources.dicom import to_pixels
-from mediscan.sources.dicom_header import Header, image_meta, numbers, open_header, text
+from mediscan.sources.description import ImageDescription
+from mediscan.sources.dicom.header import Header, image_meta, numbers, open_header, patient_facts, text
+from mediscan.sources.dicom.read import to_pixels
 from mediscan.sources.pixels import Pixels
 from mediscan.study import ImageMeta
 
@@ -60,9 +61,10 @@ def read_series(folder: Path) -> Pixels:
     return replace(slices[0], values=values, meta=_series_meta(headers))
 
 
-def describe_series(folder: Path) -> ImageMeta:
+def describe_series(folder: Path) -> ImageDescription:
     """What the headers of a series say; raises as `read_series`, as far as the headers tell."""
-    return _series_meta(_ordered(folder))
+    headers = _ordered(folder)
+    return ImageDescription(meta=_series_meta(headers), patient=patient_facts(headers[0]))
 
 
 def _is_dicom(path: Path) -> bool:

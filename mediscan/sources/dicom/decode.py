@@ -16,9 +16,9 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import get_decoder
 
 from mediscan.errors import PixelDataError, UnsupportedImageError
-from mediscan.sources import gdcm_child
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom_header import PIXEL_KEYWORDS, Header
+from mediscan.sources.dicom import gdcm_child
+from mediscan.sources.dicom.header import PIXEL_KEYWORDS, Header
 
 # The first that is installed decodes, and no other is tried after it: a second decoder may accept what the first
 # rightly refused, and two lossy decoders differ by a grey level. Decoders that are not named here are never used.

@@ -1,4 +1,4 @@
-"""Decodes one DICOM file with GDCM, as a program of its own; `dicom_decode` starts it.
+"""Decodes one DICOM file with GDCM, as a program of its own; `decode` starts it.
 
 GDCM ends the whole process on some corrupt JPEG data. Here that costs one record, and not a batch. Nothing but pydicom
 is imported, because the program starts anew for every file. The result on stdout is one line of JSON (`dtype`,

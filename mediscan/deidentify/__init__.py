@@ -1,0 +1,1 @@
+"""Taking identity out of images and notes, the same way every time, and saying what was done."""
