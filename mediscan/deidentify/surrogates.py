@@ -1,4 +1,4 @@
-"""What stands in for an identity: the same for the same value and secret, and nothing to be traced without the secret."""
+"""What stands in for an identity: the same for one value and secret, and not to be traced without the secret."""
 
 import hashlib
 import hmac
