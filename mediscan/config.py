@@ -36,6 +36,13 @@ class Augmentation(StrEnum):
     STRONG = "strong"
 
 
+class NoteCutoff(StrEnum):
+    """Until when a section may have been written to be read; what came later may hold the answer."""
+
+    ACQUISITION = "acquisition"
+    NONE = "none"
+
+
 class _Section(BaseModel):
     # Infinity passes most bounds, and cannot be written into a bundle's JSON.
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -48,6 +55,8 @@ class DataConfig(_Section):
         findings: Which findings to learn; empty means all of the manifest.
         note_sections: The note sections that may be read. Findings and impressions are written by whoever knew the
             answer, so they are not among the defaults.
+        note_cutoff: `acquisition` leaves out sections written after the study's first image was acquired, where both
+            times are known; `none` reads them too.
         image_size: Side of the square that every image is fitted into, in pixels.
         max_images: Images (or planes) of one study; a study with more is thinned evenly and flagged.
         planes_per_volume: Planes taken from a volume, evenly spaced.
@@ -56,6 +65,7 @@ class DataConfig(_Section):
 
     findings: tuple[str, ...] = ()
     note_sections: tuple[str, ...] = ("indication", "history", "exam", "vitals")
+    note_cutoff: NoteCutoff = NoteCutoff.ACQUISITION
     image_size: Annotated[int, Field(ge=32, le=2048)] = 128
     max_images: Annotated[int, Field(ge=1, le=64)] = 6
     planes_per_volume: Annotated[int, Field(ge=1, le=32)] = 3

@@ -8,6 +8,7 @@ from mediscan.errors import ConfigError
 BAD = {
     "data.findings": ["pneumonia", [1]],
     "data.note_sections": ["history", [1]],
+    "data.note_cutoff": ["yesterday"],
     "data.image_size": [31, 2049, "large"],
     "data.max_images": [0, 65],
     "data.planes_per_volume": [0, 33],

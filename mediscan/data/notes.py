@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 
+from mediscan.config import NoteCutoff
 from mediscan.study import NoteSection, Study
 
 _CLAUSE = re.compile(r"[^.;!?\n]*(?:\.(?=\d)[^.;!?\n]*)*[.;!?\n]*\s*")
@@ -24,34 +26,63 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedNote:
-    """The text that the encoder reads."""
+    """The text that the encoder reads.
+
+    `later` names the allowed sections that were left out because they were written after the image was acquired.
+    """
 
     text: str
     pieces: tuple[Piece, ...]
+    later: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.pieces)
 
 
-def render_note(study: Study, sections: Sequence[str]) -> RenderedNote:
+def render_note(study: Study, sections: Sequence[str], *, cutoff: NoteCutoff = NoteCutoff.ACQUISITION) -> RenderedNote:
     """Join the allowed sections, in the order in which they are allowed, each behind its name.
 
     Args:
         study: The study.
         sections: The allow-list; sections that are not on it never reach the encoder.
+        cutoff: Until when a section may have been written.
     """
     text = ""
     pieces = []
-    for section in _allowed(study, sections):
+    allowed = _allowed(study, sections)
+    later = _later(study, allowed) if cutoff is NoteCutoff.ACQUISITION else []
+    for section in allowed:
+        if section in later:
+            continue
         text += f"{section.name.replace('_', ' ')}: "
         pieces.append(Piece(section=section.name, start=0, end=len(section.text), offset=len(text)))
         text += f"{section.text}\n"
-    return RenderedNote(text=text, pieces=tuple(pieces))
+    return RenderedNote(text=text, pieces=tuple(pieces), later=tuple(section.name for section in later))
 
 
 def _allowed(study: Study, sections: Sequence[str]) -> list[NoteSection]:
     place = {name: position for position, name in enumerate(sections)}
     return sorted((s for s in study.written_sections if s.name in place), key=lambda section: place[section.name])
+
+
+def _later(study: Study, sections: Sequence[NoteSection]) -> list[NoteSection]:
+    """The sections that are known to be written after the study's first image was acquired."""
+    acquired = min((_wall_time(ref.meta.acquired_at) for ref in study.images if ref.meta.acquired_at), default=None)
+    if acquired is None:
+        return []
+    return [section for section in sections if section.at and _is_later(_wall_time(section.at), than=acquired)]
+
+
+def _is_later(written: datetime, *, than: datetime) -> bool:
+    # Midnight is how a day without a time is stored; then no more than days can be compared.
+    if time.min in (written.time(), than.time()):
+        return written.date() > than.date()
+    return written > than
+
+
+def _wall_time(moment: datetime) -> datetime:
+    # Headers state the local wall time; a section's time with a zone is taken as written in that place.
+    return moment.replace(tzinfo=None)
 
 
 def clauses(note: RenderedNote) -> tuple[Piece, ...]:

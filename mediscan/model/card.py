@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mediscan.config import RunConfig
+from mediscan.config import NoteCutoff, RunConfig
+
+_CUTOFFS = {
+    NoteCutoff.ACQUISITION: "sections known to be written after the first image was acquired are left out.",
+    NoteCutoff.NONE: "sections are read whenever they were written, and so may hold the answer.",
+}
 
 
 def model_card(*, bundle_id: str, config: RunConfig, metrics: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -24,6 +29,7 @@ def model_card(*, bundle_id: str, config: RunConfig, metrics: Mapping[str, Any],
 ## What it reads
 - Images, fitted into {config.data.image_size} × {config.data.image_size} pixels, {config.data.max_images} at most.
 - Note sections: {", ".join(config.data.note_sections)}. Other sections never reach it.
+- Time: {_CUTOFFS[config.data.note_cutoff]}
 - Image encoder `{config.model.image_encoder}`, text encoder `{config.model.text_encoder}`, fused by cross-attention.
 
 ## What it was trained on

@@ -26,6 +26,8 @@ class TableColumns:
         patient: The patient's id, without which splits could not keep patients apart.
         image: An image's path, absolute or relative to the table, or its URL.
         notes: Note section → its column of text.
+        note_times: Note section → the column that says when it was written (ISO 8601).
+        report: A column of whole reports, which are split into sections; sections in columns of their own win.
         values: Name → its column of numbers.
         findings: Finding → its column of 0/1, true/false, yes/no, positive/negative or present/absent.
         classes: Class group → its column that holds one value per row; empty is unknown.
@@ -36,6 +38,8 @@ class TableColumns:
     patient: str | None = None
     image: str | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    note_times: Mapping[str, str] = field(default_factory=dict)
+    report: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     findings: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +77,6 @@ class TableColumns:
     @property
     def named(self) -> tuple[str, ...]:
         """Every column that is named."""
-        single = (self.id, self.patient, self.image, self.split)
-        many = (self.notes, self.values, self.findings, self.classes)
+        single = (self.id, self.patient, self.image, self.split, self.report)
+        many = (self.notes, self.note_times, self.values, self.findings, self.classes)
         return tuple(name for name in (*single, *(name for group in many for name in group.values())) if name)

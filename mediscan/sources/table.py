@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mediscan.diagnosis import Refusal
 from mediscan.errors import ManifestError
 from mediscan.findings import GROUP_SEPARATOR
 from mediscan.sources.columns import TableColumns
+from mediscan.sources.notes.sections import split_sections
 from mediscan.sources.studies import SourceStudies
 from mediscan.study import ImageRef, NoteSection, Study
 
@@ -124,6 +126,11 @@ def _facts(columns: TableColumns) -> tuple[_Fact, ...]:
             _Fact(kind="own", name="split", column=columns.split, read=lambda cell, at: cells.split(cell, at=at))
         )
     facts.extend(_Fact(kind="note", name=name, column=column, read=_text) for name, column in columns.notes.items())
+    facts.extend(
+        _Fact(kind="at", name=name, column=column, read=_moment) for name, column in columns.note_times.items()
+    )
+    if columns.report is not None:
+        facts.append(_Fact(kind="own", name="report", column=columns.report, read=_text))
     for name, column in columns.values.items():
         facts.append(
             _Fact(kind="own" if name in _OWN else "value", name=name, column=column, read=_OWN.get(name, _number))
@@ -195,13 +202,26 @@ def _study(key: str, said: _Said, *, classes: Mapping[str, Sequence[str]], root:
         study_id=key,
         patient_id=own["patient_id"],
         images=tuple(ImageRef(path=schema.absolute(image, root=root)) for image in dict.fromkeys(own["images"])),
-        note=tuple(NoteSection(name=name, text=text) for name, text in named("note").items()),
+        note=_sections(named("note"), times=named("at"), report=own.get("report")),
         split=own.get("split"),
         age_years=own.get("age_years"),
         sex=own.get("sex"),
         values=named("value"),
         labels=named("label") | one_hot,
     )
+
+
+def _sections(
+    texts: Mapping[str, str], *, times: Mapping[str, datetime], report: str | None
+) -> tuple[NoteSection, ...]:
+    split = split_sections(report) if report else ()
+    whole = {section.name: section for section in split}
+    whole.update({name: NoteSection(name=name, text=text) for name, text in texts.items()})
+    return tuple(replace(section, at=times.get(section.name, section.at)) for section in whole.values())
+
+
+def _moment(cell: object, at: Place) -> datetime | None:
+    return cells.moment(cell, at=at)
 
 
 def _identifier(cell: object, at: Place) -> str | None:  # noqa: ARG001 - every reader takes a place

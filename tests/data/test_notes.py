@@ -1,9 +1,11 @@
 import re
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from mediscan.config import DataConfig, NoteCutoff
 from mediscan.data.notes import clauses, render_note, without
-from mediscan.study import NoteSection, Study
+from mediscan.study import ImageMeta, ImageRef, NoteSection, Study
 
 ALLOWED = ("indication", "history", "exam")
 TEXTS = [
@@ -160,3 +162,50 @@ def test_section_names_are_no_part_of_any_clause():
     found = clauses(render_note(study(indication="Cough.", exam="Rales."), ALLOWED))
     assert [re.sub(r"\W", "", piece.section) for piece in found] == ["indication", "exam"]
     assert all(piece.start == 0 for piece in found)
+
+
+NOON = datetime(2024, 5, 31, 12)  # noqa: DTZ001 - headers state the wall time of the place
+
+
+def dated(written, *acquired):
+    return Study(
+        study_id="S1",
+        patient_id="P1",
+        images=tuple(ImageRef(path="a.dcm", meta=ImageMeta(acquired_at=moment)) for moment in acquired),
+        note=(
+            NoteSection(name="history", text="Cough.", at=written),
+            NoteSection(name="exam", text="Rales."),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "acquired", "is_read"),
+    [
+        (NOON - timedelta(minutes=1), [NOON], True),
+        (NOON, [NOON], True),
+        (NOON + timedelta(minutes=1), [NOON], False),
+        (NOON + timedelta(minutes=1), [NOON + timedelta(hours=1), NOON], False),
+        (NOON + timedelta(minutes=1), [None, NOON], False),
+        (NOON + timedelta(minutes=1), [None], True),
+        (NOON + timedelta(minutes=1), [], True),
+        (None, [NOON], True),
+        (NOON, [NOON.replace(hour=0)], True),
+        (NOON.replace(hour=0), [NOON.replace(hour=1)], True),
+        (NOON, [NOON.replace(hour=0) - timedelta(days=1)], False),
+        ((NOON + timedelta(minutes=1)).replace(tzinfo=timezone(timedelta(hours=-5))), [NOON], False),
+        ((NOON - timedelta(minutes=1)).replace(tzinfo=UTC), [NOON], True),
+    ],
+    ids=str,
+)
+def test_a_section_written_after_the_first_image_is_left_out_as_far_as_both_times_tell(written, acquired, is_read):
+    note = render_note(dated(written, *acquired), ALLOWED)
+    assert note.text == ("history: Cough.\nexam: Rales.\n" if is_read else "exam: Rales.\n")
+    assert note.later == (() if is_read else ("history",))
+
+
+def test_later_sections_are_read_only_when_asked_for():
+    study = dated(NOON + timedelta(days=1), NOON)
+    assert DataConfig().note_cutoff is NoteCutoff.ACQUISITION
+    assert render_note(study, ALLOWED, cutoff=NoteCutoff.NONE).text == "history: Cough.\nexam: Rales.\n"
+    assert render_note(study, ALLOWED, cutoff=NoteCutoff.NONE).later == ()

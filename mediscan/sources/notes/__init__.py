@@ -1,0 +1,8 @@
+"""Notes: text in, sections with their times out.
+
+- `sections`: a note cut into its sections (`headings` are the tables, `marks` finds headings, `prose` what lacks one)
+- `times`: dates and times as notes write them
+- `encodings`: bytes to text (`markup` takes HTML and RTF off)
+- `text_files`, `json_lines`: sources of studies
+- `structured_report`: DICOM SR to sections
+"""
