@@ -305,7 +305,7 @@ def test_a_page_that_names_what_does_not_exist_is_caught(check, text):
 RIGHT = """# A title, with `code`
 
 [itself](#a-title-with-code) and [codes](docs/ledger-codes.md#ledger-codes), [elsewhere](https://example.org/x).
-See `mediscan score`, `mediscan train --set model.heads=2`, `mediscan.load(path)`, `mediscan/cli.py`, `findings.py`,
+See `mediscan score`, `mediscan train --set model.heads=2`, `mediscan.load(path)`, `mediscan/study.py`, `findings.py`,
 `tests/data/`, `mediscan/*.py`, `demo/scores`, `make test`.
 
 ```sh

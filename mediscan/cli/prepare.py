@@ -1,0 +1,85 @@
+"""Commands that bring data in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediscan.cli.app import app
+from mediscan.cli.options import AsJson
+from mediscan.console import exit_for, pairs, report
+
+
+@app.command()
+def ingest(
+    sources: Annotated[
+        list[Path] | None, typer.Argument(metavar="SOURCE...", help="Folders of images, or a table.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="M.parquet", help="The manifest to write.")] = Path(
+        "manifest.parquet"
+    ),
+    table: Annotated[Path | None, typer.Option(help="A .csv, .tsv or .parquet table of studies.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", metavar="COL", help="Column with the study's id.")] = None,
+    patient: Annotated[str | None, typer.Option(metavar="COL", help="Column with the patient's id.")] = None,
+    image: Annotated[str | None, typer.Option(metavar="COL", help="Column with the image's path.")] = None,
+    note: Annotated[list[str] | None, typer.Option(metavar="SECTION=COL", help="A note section.")] = None,
+    value: Annotated[list[str] | None, typer.Option(metavar="NAME=COL", help="A number, or age_years, or sex.")] = None,
+    finding: Annotated[list[str] | None, typer.Option(metavar="NAME=COL", help="A finding: 1, 0 or empty.")] = None,
+    classes: Annotated[list[str] | None, typer.Option(metavar="GROUP=COL", help="Exclusive classes.")] = None,
+    split_column: Annotated[str | None, typer.Option(metavar="COL", help="Column with train, val or test.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a table and folders of images into a manifest; refuse bad rows with a reason."""
+    from mediscan.progress import progress_bars
+    from mediscan.sources.ingest import TableColumns
+    from mediscan.sources.ingest import ingest as run
+
+    columns = TableColumns(
+        id=id_column,
+        patient=patient,
+        image=image,
+        notes=pairs(note, "--note"),
+        values=pairs(value, "--value"),
+        findings=pairs(finding, "--finding"),
+        classes=pairs(classes, "--classes"),
+        split=split_column,
+    )
+    with progress_bars() as progress:
+        result = run(
+            sources or [],
+            table=table,
+            columns=columns,
+            out=out,
+            progress=lambda done, total: progress("describe images", done, total),
+        )
+    findings = {
+        name: {"positive": count.positive, "negative": count.negative, "unknown": count.unknown}
+        for name, count in result.by_finding.items()
+    }
+    summary = {
+        "manifest": str(result.manifest),
+        "ledger": str(result.ledger),
+        "studies": result.studies,
+        "images": result.images,
+        "refused": result.refused,
+        "flagged": result.flagged,
+        "by_split": dict(result.by_split),
+        "findings": findings,
+        "notices": list(result.notices),
+    }
+    report(
+        summary,
+        as_json=as_json,
+        text=[
+            f"{result.studies} studies with {result.images} images in {result.manifest}",
+            f"splits: {', '.join(f'{name} {count}' for name, count in result.by_split.items())}",
+            *(
+                f"{name}: {c['positive']} present, {c['negative']} absent, {c['unknown']} unknown"
+                for name, c in findings.items()
+            ),
+            *result.notices,
+        ],
+    )
+    exit_for(result.refusals, ledger=result.ledger)
