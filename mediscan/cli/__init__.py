@@ -3,11 +3,13 @@
 - `app`: the program; `main` runs it
 - `start`: demo, doctor
 - `prepare`: ingest
+- `protect`: deidentify
 - `learn`: train, evaluate, info
 - `use`: score, explain, dashboard (`browser` starts it)
 """
 
-from mediscan.cli import start, prepare, learn, use  # noqa: I001  (importing declares the commands, in the order of `--help`)
+# Importing declares the commands, in the order of `--help`.
+from mediscan.cli import start, prepare, protect, learn, use  # isort: skip
 from mediscan.cli.app import app, main
 
-__all__ = ["app", "learn", "main", "prepare", "start", "use"]
+__all__ = ["app", "learn", "main", "prepare", "protect", "start", "use"]

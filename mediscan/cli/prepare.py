@@ -15,7 +15,10 @@ from mediscan.console import exit_for, pairs, report
 @app.command()
 def ingest(
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="SOURCE...", help="Folders of images, or a table.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="SOURCE...", help="Folders, zip archives or files: images, notes, messages, or a table."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="M.parquet", help="The manifest to write.")] = Path(
         "manifest.parquet"
@@ -25,15 +28,25 @@ def ingest(
     patient: Annotated[str | None, typer.Option(metavar="COL", help="Column with the patient's id.")] = None,
     image: Annotated[str | None, typer.Option(metavar="COL", help="Column with the image's path.")] = None,
     note: Annotated[list[str] | None, typer.Option(metavar="SECTION=COL", help="A note section.")] = None,
+    note_time: Annotated[
+        list[str] | None, typer.Option(metavar="SECTION=COL", help="When a note section was written.")
+    ] = None,
+    report_column: Annotated[
+        str | None, typer.Option("--report", metavar="COL", help="Whole reports, to be split into sections.")
+    ] = None,
     value: Annotated[list[str] | None, typer.Option(metavar="NAME=COL", help="A number, or age_years, or sex.")] = None,
     finding: Annotated[list[str] | None, typer.Option(metavar="NAME=COL", help="A finding: 1, 0 or empty.")] = None,
     classes: Annotated[list[str] | None, typer.Option(metavar="GROUP=COL", help="Exclusive classes.")] = None,
     split_column: Annotated[str | None, typer.Option(metavar="COL", help="Column with train, val or test.")] = None,
+    collection: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A public collection in its original layout, such as openi.")
+    ] = None,
+    select: Annotated[Path | None, typer.Option(metavar="RULES.toml", help="Which series of a study are used.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a table and folders of images into a manifest; refuse bad rows with a reason."""
+    """Read images, notes, messages and tables into a manifest; refuse bad records with a reason."""
     from mediscan.progress import progress_bars
-    from mediscan.sources.ingest import TableColumns
+    from mediscan.sources.ingest import SelectionRules, TableColumns
     from mediscan.sources.ingest import ingest as run
 
     columns = TableColumns(
@@ -41,6 +54,8 @@ def ingest(
         patient=patient,
         image=image,
         notes=pairs(note, "--note"),
+        note_times=pairs(note_time, "--note-time"),
+        report=report_column,
         values=pairs(value, "--value"),
         findings=pairs(finding, "--finding"),
         classes=pairs(classes, "--classes"),
@@ -49,10 +64,12 @@ def ingest(
     with progress_bars() as progress:
         result = run(
             sources or [],
+            out=out,
             table=table,
             columns=columns,
-            out=out,
-            progress=lambda done, total: progress("describe images", done, total),
+            collection=collection,
+            rules=SelectionRules.from_toml(select) if select else None,
+            progress=progress,
         )
     findings = {
         name: {"positive": count.positive, "negative": count.negative, "unknown": count.unknown}

@@ -1,0 +1,80 @@
+"""Numbers and addresses of the net that identify: by what stands before them, or by their shape."""
+
+import re
+from collections.abc import Iterator
+
+from mediscan.deidentify.identifiers import IdentifierKind, Span
+
+_NUMBER = r"(?:\s?(?:number|num\b\.?|no\b\.?|nr\b\.?|id\b|identifier|code|\#|:))*"
+_VALUE = (
+    r"(?P<value>\#?(?:(?-i:[A-Z]{2,4})\ \d{3,6}(?![\w/]|\.\d)|\d{2,5}(?:\ \d{2,5}){1,4}(?![\w/]|\.\d)|(?=[\w./-]{0,12}\d)[A-Z]{0,5}-?[\dA-Z]*\d[\dA-Z]*(?:[-/.][\dA-Z]+)*))(?!\w)"
+)
+
+# What a label may be called, by the kind of number after it.
+_LABELS: dict[IdentifierKind, str] = {
+    IdentifierKind.RECORD_NUMBER: (
+        r"m\.?r\.?n\.?|mr\s?\#|med(?:ical)?\.?\s+rec(?:ord)?s?|(?:hospital|unit|chart|patient|pt|hosp|case|file|specimen|encounter"
+        r"|visit|order|requisition|episode|admission|record|study|exam|lab)\s?(?=number|no\b|num|id\b|\#|:)|accession|acc(?=\W)"
+        r"|fin|csn|id(?=\s?[\#:]|\s?(?:no\b|number))|specimen|crn|urn|hospital(?=\s+no)|study\s+(?=id)"
+    ),
+    IdentifierKind.NATIONAL_NUMBER: r"ssn|social\s+security|nhs|national\s+insurance|ni(?=\s?(?:no|number))|passport|sin(?=\s?(?:no|number|\#|:))",
+    IdentifierKind.PLAN_NUMBER: (
+        r"(?:insurance|policy|member|group|subscriber|plan|medicare|medicaid|health\s?plan|beneficiary|payer|hicn?|mbi|claim)"
+        r"(?:\s+(?:member|group|policy|plan|card|subscriber))?"
+    ),
+    IdentifierKind.ACCOUNT: r"acc(?:oun)?t|bank(?:\s+account)?|invoice|credit\s+card|card",
+    IdentifierKind.LICENCE: (
+        r"(?:driver(?:'?s)?\s+)?licen[cs]e(?:\s+plate)?(?:\s+of\s+(?:the\s+)?(?:\w+\s){1,3})?(?:\s+is)?|dl|dea|npi|certificate|badge|gmc|nmc|upin|plate"
+        r"|vin|registration"
+    ),
+    IdentifierKind.DEVICE: r"serial|s/n|sn|lot|udi|device|model(?=\s?(?:no\b|number|\#))|implant\s+(?:lot|serial|id)",
+    IdentifierKind.PHONE: (
+        r"(?:tele)?phone|tel|cell|mobile|fax|pager|beeper|bleep|ext(?:ension)?|call(?:\s+back)?|contact|x(?=\d{3,5}\b)"
+    ),
+}
+_LABELLED = tuple(
+    (kind, re.compile(rf"(?<![\w-])(?:{label})\b\.?{_NUMBER}[\s.:=\#(]{{0,4}}{_VALUE}", re.IGNORECASE))
+    for kind, label in _LABELS.items()
+)
+
+_SHAPES: tuple[tuple[IdentifierKind, re.Pattern[str]], ...] = (
+    (IdentifierKind.EMAIL, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
+    (IdentifierKind.URL, re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"')\]]{2,2000}(?<![.,;:])", re.IGNORECASE)),
+    (IdentifierKind.IP, re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d)")),
+    (IdentifierKind.IP, re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){4,7}(?::?[0-9a-f]{1,4}){1,2}(?![\w:])", re.IGNORECASE)),
+    (IdentifierKind.DEVICE, re.compile(r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])", re.IGNORECASE)),
+    (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.])[0-2](?:\.(?:0|[1-9]\d*)){5,20}(?![\w.]\d)")),
+    (IdentifierKind.NATIONAL_NUMBER, re.compile(r"(?<![\w-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-])")),
+    (IdentifierKind.NATIONAL_NUMBER, re.compile(r"(?<![\w-])[A-CEGHJ-PR-TW-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D](?!\w)")),
+    (
+        IdentifierKind.PHONE,
+        re.compile(
+            r"(?<![\w+])(?:\+\d{1,3}[ .-]?(?:\(0\))?|1[ .-])?(?:\(\d{2,5}\)|\d{3})[ .-]{0,2}\d{3}[ .-]?\d{4}(?![\w-])"
+            r"(?:,?\s?(?:x|ext)\.?\s?\d{2,6})?",
+            re.IGNORECASE,
+        ),
+    ),
+    (IdentifierKind.PHONE, re.compile(r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,5}(?!\w)")),
+    (IdentifierKind.PHONE, re.compile(r"(?<![\w+])(?:\(0\d{2,5}\)|0\d{2,4})[ -]?\d{3,4}[ -]?\d{3,4}(?!\w)")),
+    (IdentifierKind.PHONE, re.compile(r"(?<![\w.-])[2-9]\d{2}-\d{4}(?![\w-]|\s?(?:mg|ml|units|cc)\b)")),
+    (IdentifierKind.NATIONAL_NUMBER, re.compile(r"(?<![\w-])\d{3} \d{3} \d{4}(?!\w)")),
+    (IdentifierKind.LICENCE, re.compile(r"(?<!\w)(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z\d]{17}(?!\w)")),
+    (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.,/])(?!\d+0{4}\b)\d{7,15}(?![\w]|[.,]\d|\s?(?:mg|ml|units|iu|cfu|cells)\b)", re.IGNORECASE)),
+    (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.])[A-Z]{1,4}-?\d{6,12}[A-Z]?(?!\w)")),
+    (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.-])(?:\d{2}[ -]){3}\d{2}(?![\w-])|(?<![\w.-])[A-Z]{1,3}\d\d-\d{3,7}(?!\w)")),
+)
+
+
+def find_numbers(text: str) -> list[Span]:
+    """Numbers, e-mail and net addresses that identify: longer before shorter, labelled before shaped, so that an
+    overlap is settled by order."""
+    found = list(_labelled(text))
+    found += [Span(*match.span(), kind) for kind, shape in _SHAPES for match in shape.finditer(text)]
+    return sorted(found, key=lambda span: span.start - span.end)
+
+
+def _labelled(text: str) -> Iterator[Span]:
+    for kind, label in _LABELLED:
+        for match in label.finditer(text):
+            if sum(letter.isdigit() for letter in match["value"]) >= 3:
+                yield Span(*match.span("value"), kind)

@@ -1,0 +1,225 @@
+"""De-identify a folder: a copy or a refusal for every file, a ledger, and a report that names nobody."""
+
+import hashlib
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from mediscan.deidentify.files import Copy, DicomRules, deidentify_file
+from mediscan.deidentify.report import Report, by_action
+from mediscan.deidentify.secret import secret_from
+from mediscan.deidentify.surrogates import Surrogates
+from mediscan.deidentify.table import NoteTable, deidentify_table
+from mediscan.errors import Code, ConfigError, SourceError
+from mediscan.progress import Progress, silent
+from mediscan.results import LEDGER, write_table
+
+_PARTS = ".parts"
+_CHUNK = 8
+"""Files that a worker takes at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeidentifyOptions:
+    """How to de-identify a folder.
+
+    Args:
+        secret: The file that surrogates are drawn from; made where it does not exist. None takes the environment's.
+        dicom: What decides over DICOM files.
+        notes: A table of the same patients' notes, which is written as `notes.parquet`.
+        workers: Processes.
+    """
+
+    secret: Path | None = None
+    dicom: DicomRules = field(default_factory=DicomRules)
+    notes: NoteTable | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeidentifyResult:
+    """What became of a folder.
+
+    Args:
+        out: The folder of the copies, with `ledger.parquet` and `report.json`.
+        deidentified: Files, and rows of notes, that have a copy.
+        refused: Those that have none.
+        codes: Ledger code → files and rows.
+        actions: Action → attributes, and identifiers in notes, that it was taken on.
+    """
+
+    out: Path
+    deidentified: int
+    refused: int
+    codes: dict[str, int]
+    actions: dict[str, int]
+
+    @property
+    def ledger(self) -> Path:
+        """One row per file of the source and row of the notes."""
+        return self.out / "ledger.parquet"
+
+    @property
+    def report(self) -> Path:
+        """Counts of what was done."""
+        return self.out / "report.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    # Crosses processes, so it holds nothing that a worker read but surrogates and counts.
+    copy: Copy | None = None
+    sha256: str = ""
+    code: Code = Code.OK
+    message: str = ""
+    seconds: float = 0.0
+
+
+def deidentify(
+    source: Path, out: Path, options: DeidentifyOptions | None = None, *, progress: Progress = silent
+) -> DeidentifyResult:
+    """Write de-identified copies of all DICOM files of a folder below `out`/patient/study/series.
+
+    The same files, secret and options give the same copies, byte for byte, so a run that was stopped is simply begun
+    again. In the ledger a file is told by its number in the order of the source's paths, and a code drawn from its
+    path; neither path nor any identifier of the source is written anywhere.
+
+    Raises:
+        ManifestError: The table of notes cannot be read, or a column is missing.
+        ConfigError: One folder lies in the other, the secret is not safe, or `out` holds the copies of other options or
+            another secret.
+    """
+    options = options or DeidentifyOptions()
+    source, out = source.resolve(), out.resolve()
+    _require_apart(source, out)
+    surrogates = Surrogates(secret_from(options.secret, apart_from=(source, out)))
+    report = Report(out / "report.json", identity=surrogates.code("run", options.dicom.identity))
+    report.begin()
+    counts = Counter[tuple[str, str]]()
+    # Notes first, so that a wrong column is told before the images are read.
+    notes = [] if options.notes is None else list(_notes(options.notes, out, surrogates, counts=counts))
+    files = _files(source)
+    rows: list[dict[str, object]] = []
+    for path, outcome in zip(files, _placed_outcomes(files, out, surrogates, options), strict=True):
+        if outcome.copy is not None:
+            counts.update(outcome.copy.counts)
+        name = surrogates.code("file", path.relative_to(source).as_posix(), length=8)
+        rows.append(_row(f"{len(rows) + 1:06d}-{name}", outcome))
+        progress("de-identify", len(rows), len(files))
+    rows.extend(notes)
+    write_table(rows, LEDGER, out / "ledger.parquet")
+    codes = Counter(str(row["code"]) for row in rows)
+    copied = sum(row["status"] == "deidentified" for row in rows)
+    report.finish(records=len(rows), deidentified=copied, codes=codes, counts=counts)
+    return DeidentifyResult(
+        out=out,
+        deidentified=copied,
+        refused=len(rows) - copied,
+        codes=dict(sorted(codes.items())),
+        actions=by_action(counts),
+    )
+
+
+def _require_apart(source: Path, out: Path) -> None:
+    if not source.exists():
+        raise ConfigError("the source does not exist", remedy="Name a folder or a file.")
+    if out.is_relative_to(source) or source.is_relative_to(out):
+        raise ConfigError("source and output lie in one another", remedy="Write the copies into a folder of their own.")
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    found = (Path(folder) / name for folder, _, names in os.walk(source) for name in names)
+    return sorted(filter(Path.is_file, found), key=lambda path: path.relative_to(source).parts)
+
+
+def _placed_outcomes(
+    files: Sequence[Path], out: Path, surrogates: Surrogates, options: DeidentifyOptions
+) -> Iterator[_Outcome]:
+    """What became of each file, in order; copies are written beside and moved to their places one by one."""
+    parts, taken = out / _PARTS, dict[Path, str]()
+    shutil.rmtree(parts, ignore_errors=True)  # of a run that was stopped
+    parts.mkdir()
+    jobs = [(path, parts / f"{number}.dcm") for number, path in enumerate(files, start=1)]
+    work: Callable[[tuple[Path, Path]], _Outcome] = partial(_outcome, surrogates=surrogates, rules=options.dicom)
+    with ExitStack() as stack:
+        outcomes: Iterator[_Outcome] = map(work, jobs)
+        if options.workers > 1 and len(jobs) > 1:
+            workers = min(options.workers, len(jobs))
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+            outcomes = pool.map(work, jobs, chunksize=_CHUNK)
+        for (_, part), outcome in zip(jobs, outcomes, strict=True):
+            yield _placed(outcome, part, out=out, taken=taken)
+    parts.rmdir()
+
+
+def _outcome(job: tuple[Path, Path], *, surrogates: Surrogates, rules: DicomRules) -> _Outcome:
+    path, target = job
+    started = time.perf_counter()
+    try:
+        copy = deidentify_file(path, target, surrogates, rules)
+        sha256 = hashlib.sha256(target.read_bytes()).hexdigest()
+    except SourceError as error:
+        target.unlink(missing_ok=True)
+        return _Outcome(code=error.code, message=_told(error), seconds=time.perf_counter() - started)
+    return _Outcome(copy=copy, sha256=sha256, seconds=time.perf_counter() - started)
+
+
+def _told(error: SourceError) -> str:
+    """A refusal in words without the path, which may hold a name, or whatever else a reader's message quotes."""
+    if error.code is Code.NOT_DEIDENTIFIED:
+        return f"The file was left out: {error}"
+    return f"The file cannot be read ({error.code}). docs/ledger-codes.md says what that means, and what to do."
+
+
+def _notes(
+    notes: NoteTable, out: Path, surrogates: Surrogates, *, counts: Counter[tuple[str, str]]
+) -> Iterator[dict[str, object]]:
+    """Write the table of notes; gives its rows of the ledger."""
+    table = deidentify_table(notes, out / "notes.parquet", surrogates)
+    counts.update(table.counts)
+    for number, seconds in enumerate(table.seconds, start=1):
+        refusal = table.refusals.get(number)
+        yield {
+            "study_id": f"note-{number:06d}",
+            "status": "refused" if refusal else "deidentified",
+            "code": str(refusal.code if refusal else Code.OK),
+            "message": refusal.message if refusal else "",
+            "seconds": seconds,
+        }
+
+
+def _placed(outcome: _Outcome, part: Path, *, out: Path, taken: dict[Path, str]) -> _Outcome:
+    """Move a copy to its place; of two files of one instance, the second must give the same copy."""
+    if outcome.copy is None:
+        return outcome
+    place = outcome.copy.place
+    if taken.setdefault(place, outcome.sha256) != outcome.sha256:
+        part.unlink()
+        return _Outcome(
+            code=Code.NOT_DEIDENTIFIED,
+            message="The file was left out: another one has its SOPInstanceUID and differs. Find out which is right.",
+            seconds=outcome.seconds,
+        )
+    (out / place).parent.mkdir(parents=True, exist_ok=True)
+    part.replace(out / place)
+    return outcome
+
+
+def _row(record: str, outcome: _Outcome) -> dict[str, object]:
+    return {
+        "study_id": record,
+        "status": "refused" if outcome.copy is None else "deidentified",
+        "code": str(outcome.code),
+        "message": outcome.message,
+        "seconds": outcome.seconds,
+    }

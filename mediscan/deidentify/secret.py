@@ -1,0 +1,64 @@
+"""The secret that surrogates are drawn from: read from where only its owner can, or made."""
+
+import os
+import secrets
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from mediscan.errors import ConfigError
+
+ENVIRONMENT = "MEDISCAN_DEIDENTIFY_SECRET"
+"""The environment variable that may hold the secret instead of a file."""
+
+_BYTES = 32
+
+
+def secret_from(path: Path | None, *, apart_from: Sequence[Path]) -> bytes:
+    """The secret of a file, which is made if it does not exist, or of the environment where no file is named.
+
+    Args:
+        path: A file that nobody but its owner can read.
+        apart_from: Folders that must not hold it: what is shared must not carry the key to itself.
+
+    Raises:
+        ConfigError: The file lies in such a folder, others can read it, or there is no secret at all.
+    """
+    if path is None:
+        value = os.environ.get(ENVIRONMENT, "").strip()
+        if not value:
+            raise ConfigError(
+                "there is no secret to draw surrogates from",
+                remedy=f"Name a file with --secret (made if there is none), or set {ENVIRONMENT}.",
+            )
+        return value.encode()
+    path = path.resolve()
+    for folder in apart_from:
+        if path.is_relative_to(folder.resolve()):
+            raise ConfigError(
+                "the secret's file lies in the folder of the images or of their copies",
+                remedy="Keep it elsewhere: whoever has it can tell which copy is whose.",
+            )
+    if not path.exists():
+        _make(path)
+    try:
+        mode = path.stat().st_mode
+        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError("others can read the secret's file", remedy=f"Run chmod 600 {path}.")
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"the secret's file cannot be read ({type(error).__name__})", remedy="Check --secret."
+        ) from None
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"the secret's file cannot be made ({type(error).__name__})", remedy="Check --secret."
+        ) from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(_BYTES) + "\n")

@@ -1,0 +1,108 @@
+"""What is written in place of an identifier: of the same shape, and the same for the same value of one patient."""
+
+import re
+
+from mediscan.deidentify.identifiers import IdentifierKind
+from mediscan.deidentify.note_places import STATES
+from mediscan.deidentify.surrogates import Surrogates
+
+# Given to women and men alike, and as family names; none is a common word.
+NAMES = (
+    *("Addison", "Adrian", "Ainsley", "Alexis", "Arden", "Ariel", "Ashton", "Aubrey", "Avery", "Bailey", "Blair", "Blake"),
+    *("Brett", "Brooklyn", "Cameron", "Campbell", "Carey", "Carson", "Casey", "Cassidy", "Corey", "Dakota", "Dallas", "Dana"),
+    *("Darcy", "Delaney", "Devin", "Dorian", "Dylan", "Ellery", "Ellis", "Ellison", "Emerson", "Emery", "Finley", "Flynn"),
+    *("Frankie", "Greer", "Hadley", "Harley", "Harper", "Hayden", "Hollis", "Indigo", "Jamie", "Jody", "Jordan", "Jules"),
+    *("Justice", "Keegan", "Kelsey", "Kendall", "Kennedy", "Kerry", "Kieran", "Kirby", "Lennon", "Lesley", "Lindsay", "Logan"),
+    *("Loren", "Mackenzie", "Madison", "Marley", "Marlowe", "Merritt", "Micah", "Monroe", "Morgan", "Nicky", "Oakley", "Parker"),
+    *("Payton", "Perry", "Phoenix", "Presley", "Quincy", "Quinn", "Raleigh", "Reagan", "Reese", "Regan", "Remy", "Riley", "Robbie"),
+    *("Rowan", "Rylan", "Sawyer", "Schuyler", "Selby", "Shannon", "Shelby", "Sheridan", "Skylar", "Sloane", "Spencer", "Stacey"),
+    *("Sutton", "Sydney", "Tatum", "Taylor", "Teagan", "Tobin", "Tracy", "Tristan", "Tyler", "Wallis", "Whitney", "Wynne"),
+)
+PLACES = (
+    *("Ashcombe", "Barrowdale", "Birchmere", "Bramfield", "Brindleton", "Calderwick", "Coldbrook", "Corbridge", "Dunmarsh"),
+    *("Eastmere", "Elmcroft", "Farrowby", "Fernhurst", "Glenmoor", "Greywick", "Harrowgate", "Hartmoor", "Hazelwick", "Ivybridge"),
+    *("Kingsmere", "Larkfield", "Lynmoor", "Marlbrook", "Merrowdale", "Netherby", "Northwick", "Oakhurst", "Pinecrest", "Quarrington"),
+    *("Redmarsh", "Rosewick", "Sandhurst", "Silverton", "Stonebridge", "Swanmere", "Thornbury", "Underwood", "Wexcombe", "Whitmoor"),
+    *("Willowmere", "Winterbourne", "Woodmarsh", "Yarrowby"),
+)
+_DIGITS = "0123456789"
+_CAPITALS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+_SMALL_LETTERS = _CAPITALS.lower()
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
+_KEPT_PLACE_WORDS = frozenset(
+    (
+        "street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl terrace way close crescent square sq parkway pkwy "
+        "circle cir trail highway hwy row walk gardens grove mews hill turnpike county route rte state rural apt apartment suite ste unit flat "
+        "floor fl po p o box n s e w ne nw se sw and of the for at in city zip code us "
+        "hospital hospitals hosp medical center centre group school associates health system care network services healthcare clinic clinics "
+        "infirmary surgery practice hospice sanatorium nursing home facility rehab rehabilitation imaging radiology partners cancer institute heart "
+        "assisted living manor pavilion polyclinic nhs foundation trust memorial general community regional veterans district children's university "
+        "royal va family surgical laboratory laboratories pharmacy college saint mount mt"
+    ).split()
+)
+
+
+class SurrogateText:
+    """Surrogates for the identifiers of one patient.
+
+    Args:
+        surrogates: The secret.
+        patient_id: Whose: the same name has another surrogate with another patient.
+    """
+
+    def __init__(self, surrogates: Surrogates, patient_id: str) -> None:
+        self._surrogates = surrogates
+        self._patient_id = patient_id
+
+    def of(self, kind: IdentifierKind, value: str) -> str:
+        """What stands in for the value; dates and ages are not its business."""
+        if kind is IdentifierKind.NAME:
+            return self._name(value)
+        if kind in {IdentifierKind.PLACE, IdentifierKind.INSTITUTION}:
+            return _WORD.sub(lambda match: self._place_word(match.group(), kind), value)
+        if kind is IdentifierKind.EMAIL:
+            return f"{self._code(kind, value)}@example.org"
+        if kind is IdentifierKind.URL:
+            return f"https://example.org/{self._code(kind, value)}"
+        if kind is IdentifierKind.IP:
+            return f"192.0.2.{1 + self._surrogates.pick('ip', self._key(value), range(254))}"  # RFC 5737: for documents
+        return self._alike(kind, value)
+
+    def _key(self, value: str) -> str:
+        return f"{self._patient_id}\0{value.casefold()}"
+
+    def _code(self, kind: IdentifierKind, value: str) -> str:
+        return self._surrogates.code(kind, self._key(value), length=8).lower()
+
+    def _name(self, word: str) -> str:
+        if len(word) == 1:
+            return self._surrogates.pick("initial", self._key(word), "ABCDEFGHJKLMNPRSTW")
+        return _cased_like(word, self._surrogates.pick("name", self._key(word), NAMES))
+
+    def _place_word(self, word: str, kind: IdentifierKind) -> str:
+        if word.casefold() in _KEPT_PLACE_WORDS or (word in STATES and len(word) == 2):
+            return word
+        if word.isdigit() or len(word) < 3:
+            return self._alike(kind, word)
+        return _cased_like(word, self._surrogates.pick("place", self._key(word), PLACES))
+
+    def _alike(self, kind: IdentifierKind, value: str) -> str:
+        """Digits for digits, letters for letters; the same however the value is grouped."""
+        bare = "".join(letter for letter in value if letter.isalnum())
+        draws = iter(self._surrogates.code(kind, self._key(bare), length=len(bare)))
+        letters: list[str] = []
+        for letter in value:
+            if not letter.isalnum():
+                letters.append(letter)
+                continue
+            choices = _CAPITALS if letter.isupper() else _SMALL_LETTERS
+            if letter.isdigit():
+                choices = _DIGITS if any(map(str.isalnum, letters)) else _DIGITS[1:]
+            letters.append(choices[ord(next(draws)) % len(choices)])
+        return "".join(letters)
+
+
+def _cased_like(model: str, word: str) -> str:
+    if model.isupper() and len(model) > 1:
+        return word.upper()
+    return word.lower() if model.islower() else word
