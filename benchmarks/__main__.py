@@ -6,17 +6,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import phantom, real_data, startup
+from benchmarks import deidentify_dicom, phantom, real_data, sections, startup, syntaxes, throughput
 from benchmarks.machine import describe_machine
 from benchmarks.table import write_page
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
+    "deidentify_dicom": deidentify_dicom.run,
     "startup": startup.run,
+    "syntaxes": syntaxes.run,
+    "throughput": throughput.run,
     "phantom": phantom.run,
     "covid19": real_data.run_covid19,
     "etiology": real_data.run_etiology,
+    "sections": sections.run,
 }
 
 

@@ -116,6 +116,7 @@ class TrainConfig(_Section):
         token_dropout: Probability that a note token is hidden in training.
         workers: Processes that decode images.
         threads: Threads of the arithmetic; 0 leaves the choice to PyTorch.
+        cache_gib: Bound of the cache of decoded images on disk, which later runs read instead; 0 keeps none.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 24
@@ -135,6 +136,7 @@ class TrainConfig(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=0)] = 2
     threads: Annotated[int, Field(ge=0)] = 0
+    cache_gib: Annotated[float, Field(ge=0, le=65_536)] = 4.0
 
 
 class EvaluateConfig(_Section):

@@ -1,9 +1,12 @@
 """Tiny DICOM files for tests, written by pydicom itself."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import gdcm
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset, FileMetaDataset
 from pydicom.uid import (
@@ -89,3 +92,29 @@ def write_jpeg_lossless(path: Path, stored: NDArray[np.generic]) -> Path:
     writer.SetImage(change.GetOutput())
     assert writer.Write()
     return path
+
+
+def transcoded(source: Path, *command: str) -> Path:
+    """A file written again by a command of dcmtk or gdcm, beside the original; without it the test is skipped."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed (Debian: dcmtk, libgdcm-tools)")
+    target = source.with_name(f"{source.stem}-{'-'.join(part.strip('-+') for part in command)}.dcm")
+    subprocess.run([*command, str(source), str(target)], check=True, capture_output=True)
+    return target
+
+
+def smooth(shape: tuple[int, ...], *, bits: int, signed: bool = False) -> NDArray[np.generic]:
+    """Samples that use all values of so many bits, and change slowly enough for lossy compression."""
+    steps = np.random.default_rng(bits).normal(0, (1 << bits) / 60, size=shape)
+    lowest = -(1 << (bits - 1)) if signed else 0
+    walk = np.cumsum(steps, axis=1) + (0 if signed else 1 << (bits - 1))
+    walk.flat[:2] = lowest, lowest + (1 << bits) - 1
+    width = 8 if bits <= 8 else 16
+    return np.clip(np.rint(walk), lowest, lowest + (1 << bits) - 1).astype(f"{'i' if signed else 'u'}{width // 8}")
+
+
+def undefined_length_sequences(depth: int) -> bytes:
+    """Explicit little endian sequences of one item each, nested so deep."""
+    start = b"\x40\x00\x30\xa7SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    end = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    return start * depth + end * depth

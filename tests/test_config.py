@@ -38,6 +38,7 @@ BAD = {
     "train.seed": [-1, "x"],
     "train.workers": [-1],
     "train.threads": [-1],
+    "train.cache_gib": [-0.5, 1e6],
     "evaluate.bootstrap_draws": [19],
 }
 CHANGED = {

@@ -1,4 +1,4 @@
-"""From a study to arrays: `images` (decode and fit), `notes` (one text), `examples` (both, many), `batch` (tensors).
+"""From a study to arrays: `planes` (decoded and fitted, or cached), `notes`, `examples` (both), `batch` (tensors).
 
 Only `batch` and `augment` import torch, so that decoding processes start fast.
 """

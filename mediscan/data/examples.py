@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediscan.config import DataConfig
-from mediscan.data.images import FittedPlane, fit_planes
+from mediscan.data.cache import CacheUse, PlaneCache
+from mediscan.data.images import FittedPlane
 from mediscan.data.notes import RenderedNote, render_note
+from mediscan.data.planes import PlaneReader
 from mediscan.diagnosis import Flag, Refusal
 from mediscan.errors import Code, SourceError
-from mediscan.sources.reading import file_sha256, read_image
+from mediscan.sources.reading import file_sha256
 from mediscan.study import Availability, ImageRef, Study
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -75,14 +77,16 @@ def read_example(study: Study, config: DataConfig) -> Example:
     Raises:
         SourceError: An image cannot be read, or nothing is left to base a diagnosis on.
     """
+    return _read(study, config, PlaneReader(config=config))
+
+
+def _read(study: Study, config: DataConfig, planes_of: PlaneReader) -> Example:
     started = time.perf_counter()
     hashed = sorted(((_sha256(ref), index, ref) for index, ref in enumerate(study.images)), key=lambda entry: entry[:2])
     planes = [
         SourcePlane(image=index, fitted=fitted)
         for sha256, index, ref in hashed
-        for fitted in fit_planes(
-            read_image(ref.path, expected_sha256=sha256), size=config.image_size, planes=config.planes_per_volume
-        )
+        for fitted in planes_of.read(ref, sha256)
     ]
     note = render_note(study, config.note_sections)
     if not planes and not note:
@@ -137,12 +141,14 @@ def _input_sha256(images: Sequence[str], note: RenderedNote) -> str:
     return hashlib.sha256(json.dumps([list(images), note.text]).encode()).hexdigest()
 
 
-def _read_or_refuse(study: Study, config: DataConfig) -> Example | Refusal:
+def _read_or_refuse(study: Study, config: DataConfig, cache: PlaneCache | None) -> tuple[Example | Refusal, CacheUse]:
     started = time.perf_counter()
+    planes_of = PlaneReader(config=config, cache=cache)
     try:
-        return read_example(study, config)
+        return _read(study, config, planes_of), planes_of.use
     except SourceError as error:
-        return Refusal.of(study.study_id, error, seconds=time.perf_counter() - started)
+        # Images of the study that could be read are not cached: the study is not used.
+        return Refusal.of(study.study_id, error, seconds=time.perf_counter() - started), CacheUse()
 
 
 class ExampleReader:
@@ -152,10 +158,12 @@ class ExampleReader:
         config: As for `read_example`.
         workers: Decoding processes; 0 decodes in this one. Processes start afresh (never by fork, which is unsafe once
             torch runs threads), so a script that asks for them needs the usual `if __name__ == "__main__"` guard.
+        cache: Where planes are looked up, by all processes, and kept, by this one.
     """
 
-    def __init__(self, config: DataConfig, *, workers: int = 0) -> None:
-        self._read = partial(_read_or_refuse, config=config)
+    def __init__(self, config: DataConfig, *, workers: int = 0, cache: PlaneCache | None = None) -> None:
+        self._read = partial(_read_or_refuse, config=config, cache=cache)
+        self._cache = cache
         self._workers = workers
         self._pool = self._open() if workers else None
 
@@ -175,9 +183,17 @@ class ExampleReader:
         """One example or refusal per study, in order."""
         remaining = iter(studies)
         while chunk := list(islice(remaining, _CHUNK)):
-            yield from map(self._read, chunk) if self._pool is None else self._read_in(self._pool, chunk)
+            use = CacheUse()
+            outcomes = map(self._read, chunk) if self._pool is None else self._read_in(self._pool, chunk)
+            try:
+                for entry, its_use in outcomes:
+                    use.add(its_use)
+                    yield entry
+            finally:  # also where the caller wants no more
+                if self._cache is not None:
+                    self._cache.record(use)
 
-    def _read_in(self, pool: ProcessPoolExecutor, chunk: Sequence[Study]) -> list[Example | Refusal]:
+    def _read_in(self, pool: ProcessPoolExecutor, chunk: Sequence[Study]) -> list[tuple[Example | Refusal, CacheUse]]:
         try:
             return list(pool.map(self._read, chunk, chunksize=4))
         except BrokenProcessPool:
@@ -186,14 +202,15 @@ class ExampleReader:
             self._pool = self._open()
             return [self._read_alone(study) for study in chunk]
 
-    def _read_alone(self, study: Study) -> Example | Refusal:
+    def _read_alone(self, study: Study) -> tuple[Example | Refusal, CacheUse]:
         with ProcessPoolExecutor(1, mp_context=_SPAWN) as alone:
             try:
                 return alone.submit(self._read, study).result()
             except BrokenProcessPool:
                 pass
-        return Refusal(
+        refusal = Refusal(
             study_id=study.study_id,
             code=Code.PIXEL_DATA,
             message=f"an image of study {study.study_id!r} brings its decoder down. Export the image again.",
         )
+        return refusal, CacheUse()

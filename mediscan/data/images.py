@@ -1,6 +1,6 @@
 """Fit source images into the network's square, and map what is found there back to source pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,11 @@ from PIL import Image
 
 from mediscan.sources.pixels import Pixels
 
-PREPROCESSING_VERSION = 1
-"""Written into bundles: a bundle refuses to run with images prepared in another way."""
+PREPROCESSING_VERSION = 2
+"""Written into bundles: a bundle refuses to run with images prepared in another way.
+
+2: windows are computed in double precision, volumes are turned to be displayed, and padding is no image.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +97,12 @@ def fit_planes(pixels: Pixels, *, size: int, planes: int) -> tuple[FittedPlane, 
     depth = pixels.values.shape[0]
     count = min(planes, depth)
     chosen = sorted({int((step + 0.5) * depth / count) for step in range(count)})
-    grey = pixels.grey()
-    return tuple(_fit(grey[plane], plane=plane, size=size) for plane in chosen)
+    # One window for all planes, but only the chosen ones are turned to grey.
+    shown = replace(pixels, voi=pixels.voi or pixels.default_window())
+    return tuple(
+        _fit(replace(shown, values=shown.values[plane : plane + 1]).grey()[0], plane=plane, size=size)
+        for plane in chosen
+    )
 
 
 def _fit(grey: NDArray[np.float32], *, plane: int, size: int) -> FittedPlane:

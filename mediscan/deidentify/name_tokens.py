@@ -12,12 +12,15 @@ from mediscan.deidentify.lexicon import (
     is_common_word,
     is_given_name,
     is_listed_name,
+    words,
 )
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 CREDENTIAL = re.compile(
-    r"(?P<comma>,?)[ \t]{0,2}\(?(?P<letters>M\.?D\.?|D\.O\.|DO|R\.?N\.?|B\.?S\.?N\.?|N\.?P\.?|PA-?C|PA|LPN|CNA|APRN|ARNP|CRNA|CNM|DNP|FNP(?:-BC|-C)?"
-    r"|Ph\.?D\.?|Pharm\.?D\.?|Psy\.?D|DPT|PT|OT|OTR(?:/L)?|RT(?:\(R\))?|RRT|LI?CSW|MSW|RDMS|M\.?B\.?B\.?S\.?|MBChB|MBBCh|MRCP|FRCP|FRCR|MRCGP|FRCS|FACC"
+    r"(?P<comma>,?)[ \t]{0,2}\(?(?P<letters>M\.?D\.?|D\.O\.|DO|R\.?N\.?|B\.?S\.?N\.?|N\.?P\.?|PA-?C|PA|LPN|CNA|APRN"
+    r"|ARNP|CRNA|CNM|DNP|FNP(?:-BC|-C)?"
+    r"|Ph\.?D\.?|Pharm\.?D\.?|Psy\.?D|DPT|PT|OT|OTR(?:/L)?|RT(?:\(R\))?|RRT|LI?CSW|MSW|RDMS|M\.?B\.?B\.?S\.?|MBChB|MBBCh|MRCP"
+    r"|FRCP|FRCR|MRCGP|FRCS|FACC"
     r"|FACS|FACR|DDS|DMD|DPM|OD|MPH|MSc|Esq|Jr|Sr|III)(?![\w-])"
 )
 AMBIGUOUS_LETTERS = frozenset({"PA", "PT", "DO", "OT", "OD", "RT", "NP", "III", "Jr", "Sr", "MSc"})
@@ -25,10 +28,7 @@ _ROMAN = re.compile(r"[IVX]{1,5}\Z")
 _GAP = re.compile(r"[ \t]{1,3}|\.?[ \t]{0,2}\n?[ \t]{0,2}|\.[ \t]|\^|-")
 _COMMA = re.compile(r",[ \t]{0,2}")
 _MOST_WORDS = 6
-_NEVER = frozenset(
-    "and or with by to from for the an at on in will is was has not she he her his their who "
-    "son daughter wife husband mother father sister brother niece nephew aunt uncle cousin friend".split()
-)
+_NEVER = words("never_names")
 
 
 class Trust(IntEnum):
@@ -49,7 +49,7 @@ class Word:
     @property
     def folded(self) -> str:
         """For comparing."""
-        return self.text.casefold().replace("’", "'")
+        return self.text.casefold().replace("\u2019", "'")
 
 
 class NoteWords:
@@ -67,7 +67,7 @@ class NoteWords:
     def _split(text: str) -> Iterator[Word]:
         for match in _WORD.finditer(text):
             word, start = match.group(), match.start()
-            if word[-2:] in {"'s", "’s", "'S", "’S"} and len(word) > 2:
+            if word[-2:] in {"'s", "\u2019s", "'S", "\u2019S"} and len(word) > 2:
                 word = word[:-2]
             yield Word(word, start, start + len(word))
 
@@ -112,21 +112,32 @@ class NoteWords:
         if at + 1 >= len(self.words):
             return False
         gap = self.text[self.words[at].end : self.words[at + 1].start]
-        return gap.strip(" \n") in {"", "'s", "’s", "'", "'S"} and "\n\n" not in gap and self.words[at + 1].folded in EPONYM_HEADS
+        return (
+            gap.strip(" \n") in {"", "'s", "\u2019s", "'", "'S"}
+            and "\n\n" not in gap
+            and self.words[at + 1].folded in EPONYM_HEADS
+        )
 
-    def can_be_name(self, at: int, trust: Trust, *, first: bool) -> bool:
+    def can_be_name(  # noqa: PLR0911 - a list of grounds, each with its answer
+        self, at: int, trust: Trust, *, first: bool
+    ) -> bool:
         """Whether the word can be part of a name."""
         word = self.words[at]
         folded = word.folded
         if folded in _NEVER or (_ROMAN.match(word.text) and len(word.text) > 1):
             return False
-        if len(set(folded)) == 1 or word.start in self._letters:  # one letter, or XXXX: taken out already
+        if len(folded) == 1 or "xxx" in folded or word.start in self._letters:  # XXXX: taken out before
             return False
         common = is_common_word(folded)
         if not word.text[0].isupper():
             if trust is Trust.TITLE and self.is_whispered and first and is_listed_name(folded):
                 return True
-            if not first and self.is_whispered and is_listed_name(folded) and self.text[word.end : word.end + 1] in {",", ".", ";", "\n"}:
+            if (
+                not first
+                and self.is_whispered
+                and is_listed_name(folded)
+                and self.text[word.end : word.end + 1] in {",", ".", ";", "\n"}
+            ):
                 return True
             return (trust is Trust.TITLE or self.is_whispered) and not common and len(word.text) > 2
         if not common:
@@ -135,7 +146,11 @@ class NoteWords:
             return is_listed_name(folded) and folded not in MONTH_NAMES and trust is Trust.TITLE
         if word.text.isupper():
             return False
-        return is_listed_name(folded) and (folded not in MONTH_NAMES or trust is Trust.TITLE) and (trust is Trust.TITLE or not first)
+        return (
+            is_listed_name(folded)
+            and (folded not in MONTH_NAMES or trust is Trust.TITLE)
+            and (trust is Trust.TITLE or not first)
+        )
 
     def read(self, at: int | None, trust: Trust, *, comma: bool = False) -> range | None:
         """The words of the name that begins at word `at`; None where none does.
@@ -164,7 +179,7 @@ class NoteWords:
             names += name
             commas += end > at and self.gap(end - 1).lstrip().startswith(",")
             end += 1
-        while end > at and self.is_particle(end - 1) and self.words[end - 1].folded not in {"st"}:
+        while end > at and self.is_particle(end - 1) and self.words[end - 1].folded != "st":
             end -= 1
         if names == 0 or (end - at == 1 and self.is_eponym(at) and trust is not Trust.TITLE):
             return None
@@ -179,7 +194,9 @@ class NoteWords:
                 if not _COMMA.fullmatch(gap) or commas:
                     break
                 commas += 1
-            fine = self.can_be_name(start, Trust.TITLE, first=False) and (self.words[start].text[0].isupper() or names == 0)
+            fine = self.can_be_name(start, Trust.TITLE, first=False) and (
+                self.words[start].text[0].isupper() or names == 0
+            )
             if not fine and not self.is_initial(start) and not self.is_particle(start):
                 break
             names += fine

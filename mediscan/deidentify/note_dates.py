@@ -19,15 +19,23 @@ _MONTH = (
 _YEAR = r"(?P<y>(?:19|20)\d\d)"
 _DAY = r"(?P<d>\d{1,2})"
 _FREE = r"(?<![\w.])(?<!\d[/-])"
-_NO_MEASURE = r"(?!\d)(?!\s?(?:mg|mcg|ml|mm|cm|g|kg|units?|weeks?|days?|months?|years?|hours?|hrs?|times|%|/\d|[x×]\s?\d)\b)"
+_NO_MEASURE = (
+    r"(?!\d)(?!\s?(?:mg|mcg|ml|mm|cm|g|kg|units?|weeks?|days?|months?|years?|hours?|hrs?|times|%|/\d|[x×]\s?\d)\b)"
+)
 
 # "3/4" alone is a date after such words, and never before such others: 2/6 murmur, 1/2 NS, 2/3 of the lung.
 _CUES = (
     r"on|from|since|dated?|until|till|through|thru|by|before|after|seen|to|and|between|starting|last|prior|admitted"
     r"|discharged|cxr|ct|mri|cta|us|xr|echo|ekg|films?|study|studies|radiographs?|exam|scan|labs?|f/u|follow-up|d/c|ending|due"
 )
-_NOT_AFTER = r"of\b|murmur|pain|systolic|diastolic|strength|ns\b|in\s+(?:all|severity)|lung|tablet|tab|cup|dose|on\s+(?:the\s+)?(?:pain|scale)"
-_SCALES = re.compile(r"\b(?:pain|score|scale|strength|murmur|rated?|rates|reflex\w*|power|gcs|severity)\W+(?:\w+\W+){0,3}$", re.I)
+_NOT_AFTER = (
+    r"of\b|murmur|pain|systolic|diastolic|strength|ns\b|in\s+(?:all|severity)|lung|tablet|tab|cup|dose"
+    r"|on\s+(?:the\s+)?(?:pain|scale)"
+)
+_SCALES = re.compile(
+    r"\b(?:pain|score|scale|strength|murmur|rated?|rates|reflex\w*|power|gcs|severity)\W+(?:\w+\W+){0,3}$",
+    re.IGNORECASE,
+)
 
 _FORMS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -144,7 +152,11 @@ def _readings(parts: dict[str, str | None], order: DateOrder) -> Iterator[tuple[
         readings = [("a", a, b), ("b", b, a)]
         yield from readings if order is DateOrder.MONTH_FIRST else reversed(readings)
     elif name := parts.get("name"):
-        yield "name", next(at for at, full in enumerate(_MONTHS, 1) if full.startswith(name[:3].lower())), _day_of(parts)
+        yield (
+            "name",
+            next(at for at, full in enumerate(_MONTHS, 1) if full.startswith(name[:3].lower())),
+            _day_of(parts),
+        )
     elif parts.get("m"):
         yield "m", int(parts["m"] or 0), _day_of(parts)
     else:

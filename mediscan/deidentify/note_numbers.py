@@ -7,7 +7,8 @@ from mediscan.deidentify.identifiers import IdentifierKind, Span
 
 _NUMBER = r"(?:\s?(?:number|num\b\.?|no\b\.?|nr\b\.?|id\b|identifier|code|\#|:))*"
 _VALUE = (
-    r"(?P<value>\#?(?:(?-i:[A-Z]{2,4})\ \d{3,6}(?![\w/]|\.\d)|\d{2,5}(?:\ \d{2,5}){1,4}(?![\w/]|\.\d)|(?=[\w./-]{0,12}\d)[A-Z]{0,5}-?[\dA-Z]*\d[\dA-Z]*(?:[-/.][\dA-Z]+)*))(?!\w)"
+    r"(?P<value>\#?(?:(?-i:[A-Z]{2,4})\ \d{3,6}(?![\w/]|\.\d)|\d{2,5}(?:\ \d{2,5}){1,4}(?![\w/]|\.\d)"
+    r"|(?=[\w./-]{0,12}\d)[A-Z]{0,5}-?[\dA-Z]{0,30}\d[\dA-Z]{0,30}(?:[-/.][\dA-Z]{1,30}){0,8}))(?!\w)"
 )
 
 # What a label may be called, by the kind of number after it.
@@ -17,7 +18,9 @@ _LABELS: dict[IdentifierKind, str] = {
         r"|visit|order|requisition|episode|admission|record|study|exam|lab)\s?(?=number|no\b|num|id\b|\#|:)|accession|acc(?=\W)"
         r"|fin|csn|id(?=\s?[\#:]|\s?(?:no\b|number))|specimen|crn|urn|hospital(?=\s+no)|study\s+(?=id)"
     ),
-    IdentifierKind.NATIONAL_NUMBER: r"ssn|social\s+security|nhs|national\s+insurance|ni(?=\s?(?:no|number))|passport|sin(?=\s?(?:no|number|\#|:))",
+    IdentifierKind.NATIONAL_NUMBER: (
+        r"ssn|social\s+security|nhs|national\s+insurance|ni(?=\s?(?:no|number))|passport|sin(?=\s?(?:no|number|\#|:))"
+    ),
     IdentifierKind.PLAN_NUMBER: (
         r"(?:insurance|policy|member|group|subscriber|plan|medicare|medicaid|health\s?plan|beneficiary|payer|hicn?|mbi|claim)"
         r"(?:\s+(?:member|group|policy|plan|card|subscriber))?"
@@ -40,8 +43,14 @@ _LABELLED = tuple(
 _SHAPES: tuple[tuple[IdentifierKind, re.Pattern[str]], ...] = (
     (IdentifierKind.EMAIL, re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
     (IdentifierKind.URL, re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"')\]]{2,2000}(?<![.,;:])", re.IGNORECASE)),
-    (IdentifierKind.IP, re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d)")),
-    (IdentifierKind.IP, re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){4,7}(?::?[0-9a-f]{1,4}){1,2}(?![\w:])", re.IGNORECASE)),
+    (
+        IdentifierKind.IP,
+        re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d)"),
+    ),
+    (
+        IdentifierKind.IP,
+        re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){4,7}(?::?[0-9a-f]{1,4}){1,2}(?![\w:])", re.IGNORECASE),
+    ),
     (IdentifierKind.DEVICE, re.compile(r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])", re.IGNORECASE)),
     (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.])[0-2](?:\.(?:0|[1-9]\d*)){5,20}(?![\w.]\d)")),
     (IdentifierKind.NATIONAL_NUMBER, re.compile(r"(?<![\w-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-])")),
@@ -59,15 +68,28 @@ _SHAPES: tuple[tuple[IdentifierKind, re.Pattern[str]], ...] = (
     (IdentifierKind.PHONE, re.compile(r"(?<![\w.-])[2-9]\d{2}-\d{4}(?![\w-]|\s?(?:mg|ml|units|cc)\b)")),
     (IdentifierKind.NATIONAL_NUMBER, re.compile(r"(?<![\w-])\d{3} \d{3} \d{4}(?!\w)")),
     (IdentifierKind.LICENCE, re.compile(r"(?<!\w)(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z\d]{17}(?!\w)")),
-    (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.,/])(?!\d+0{4}\b)\d{7,15}(?![\w]|[.,]\d|\s?(?:mg|ml|units|iu|cfu|cells)\b)", re.IGNORECASE)),
     (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.])[A-Z]{1,4}-?\d{6,12}[A-Z]?(?!\w)")),
-    (IdentifierKind.RECORD_NUMBER, re.compile(r"(?<![\w.-])(?:\d{2}[ -]){3}\d{2}(?![\w-])|(?<![\w.-])[A-Z]{1,3}\d\d-\d{3,7}(?!\w)")),
+    (
+        IdentifierKind.RECORD_NUMBER,
+        re.compile(r"(?<![\w.-])(?:\d{2}[ -]){3}\d{2}(?![\w-])|(?<![\w.-])[A-Z]{1,3}\d\d-\d{3,7}(?!\w)"),
+    ),
+)
+
+_LONG = re.compile(
+    r"(?<![\w.,/])(?!\d{1,15}0{4}\b)\d{7,15}(?![\w]|[.,]\d|\s?(?:mg|ml|units|iu|cfu|cells)\b)", re.IGNORECASE
 )
 
 
+def find_long_numbers(text: str) -> Iterator[Span]:
+    """Digits in a row that no measurement has; a date without marks is to be looked for first."""
+    yield from (Span(*match.span(), IdentifierKind.RECORD_NUMBER) for match in _LONG.finditer(text))
+
+
 def find_numbers(text: str) -> list[Span]:
-    """Numbers, e-mail and net addresses that identify: longer before shorter, labelled before shaped, so that an
-    overlap is settled by order."""
+    """Numbers, e-mail and net addresses that identify: the longer first.
+
+    Of two that are as long, what the label says comes before what the shape suggests.
+    """
     found = list(_labelled(text))
     found += [Span(*match.span(), kind) for kind, shape in _SHAPES for match in shape.finditer(text)]
     return sorted(found, key=lambda span: span.start - span.end)

@@ -7,14 +7,9 @@ import re
 from collections.abc import Iterator
 
 from mediscan.deidentify.identifiers import IdentifierKind, Span
-from mediscan.deidentify.lexicon import is_common_word
+from mediscan.deidentify.lexicon import is_common_word, words
 
-STATES = frozenset(
-    (
-        "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
-        "PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR"
-    ).split()
-)
+STATES = words("us_states")
 _STATE_NAMES = (
     "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana"
     "|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska"
@@ -33,10 +28,11 @@ _COUNTRIES = (
 )
 _KEPT = re.compile(rf"(?:{_STATE_NAMES}|{_COUNTRIES})\Z", re.IGNORECASE)
 
-_WORD = r"[^\W\d_][^\W\d_'’.-]*(?:['’.-][^\W\d_]+)*"
+_WORD = r"[^\W\d_][^\W\d_'\u2019.-]*(?:['\u2019.-][^\W\d_]+)*"
 _WORDS = rf"(?:{_WORD}\.?[ ]){{0,3}}{_WORD}"
 _STREET_KIND = (
-    r"street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close|crescent|square|sq"
+    r"street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close"
+    r"|crescent|square|sq"
     r"|parkway|pkwy|circle|cir|trail|highway|hwy|row|walk|gardens|grove|mews|hill|turnpike"
 )
 _UNIT = r"(?:,?\s{0,2}(?:apt|apartment|suite|ste|unit|flat|floor|fl|\#)\.?\s?\#?(?=[\w-]{0,5}\d|[A-Z]\b)[\w-]{1,6})?"
@@ -47,37 +43,55 @@ _POSTCODE = r"(?-i:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2})(?!\w)"
 _ADDRESSES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?<![\w./-])\d{{1,6}}\s(?:county\sroad|county\srd|state\sroute|route|rte|rural\sroute|rr|highway|hwy|us)\s\d{{1,4}}\b{_UNIT}{_TOWN}",
+        rf"(?<![\w./-])\d{{1,6}}\s(?:county\sroad|county\srd|state\sroute|route|rte|rural\sroute|rr|highway"
+        rf"|hwy|us)\s\d{{1,4}}\b{_UNIT}{_TOWN}",
         rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d{{1,5}})?\s(?=(?-i:[A-Z]))(?:[NSEW]{{1,2}}\.?\s)?{_WORDS}\s(?:{_STREET_KIND})\b\.?{_UNIT}"
         rf"(?:{_TOWN}|)(?:,?\s{{1,2}}{_WORDS},?\s{{1,2}}{_POSTCODE})?",
         rf"\bp\.?\s?o\.?\s?box\s\d{{1,6}}{_TOWN}",
-        rf"(?<![\w'’-])(?-i:[A-Z])[\w'’-]{{0,40}}(?:\s(?-i:[A-Z])[\w'’.-]{{0,40}}){{0,2}},?\s{_STATE}\.?\s{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
+        rf"(?<![\w'\u2019-])(?-i:[A-Z])[\w'\u2019-]{{0,40}}(?:\s(?-i:[A-Z])[\w'\u2019.-]{{0,40}}){{0,2}},?\s{_STATE}\.?\s{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
         rf"(?<!\w){_POSTCODE}",
         r"\bzip(?:\s?code)?:?\s(?P<value>\d{5}(?:-\d{4})?)\b",
     )
 )
-_TITLE_WORDS = r"(?P<value>(?-i:[^\W\d_a-z])[\w'’-]+(?:\s(?-i:[^\W\d_a-z])[\w'’-]+){0,2})"
-_TOWN_STATE = re.compile(rf"(?<![\w,'’-])(?P<value>[A-Z][a-z'’-]+(?: [A-Z][a-z'’-]+){{0,2}}), (?P<state>{'|'.join(sorted(STATES))})(?![\w/^.])")
+_TITLE_WORDS = r"(?P<value>(?-i:[^\W\d_a-z])[\w'\u2019-]+(?:\s(?-i:[^\W\d_a-z])[\w'\u2019-]+){0,2})"
+_TOWN_STATE = re.compile(
+    rf"(?<![\w,'\u2019-])(?P<value>[A-Z][a-z'\u2019-]+(?: [A-Z][a-z'\u2019-]+){{0,2}}), (?P<state>{'"
+    rf"|'.join(sorted(STATES))})(?![\w/^.])"
+)
 _TOWN_CUES = re.compile(
-    r"\b(?:(?:liv(?:es|ed|ing)|resid(?:es|ed|ing)|resident|born|raised|grew\sup|homeless|works?|house|home|apartment|lodging)\s"
-    r"(?:[\w,'’-]+\s){0,6}?(?:in|of)|(?:moved|comes|came|originally|hails|relocated|travell?ed|returned|native|transferred|formerly)\s(?:here\s)?"
-    rf"(?:from|of|to)|(?:travel|trip|flight|drive|vacation)\s(?:to|from)|(?-i:City|Town|Village)\sof|to|visiting)\s{_TITLE_WORDS}",
+    r"\b(?:(?:liv(?:es|ed|ing)|resid(?:es|ed|ing)|resident|born|raised|grew\sup|homeless|works?|house"
+    r"|home|apartment|lodging)\s"
+    r"(?:[\w,'\u2019-]+\s){0,6}?(?:in|of)|(?:moved|comes|came|originally|hails|relocated|travell?ed"
+    r"|returned|native|transferred|formerly)\s(?:here\s)?"
+    rf"(?:from|of|to)|(?:travel|trip|flight|drive|vacation)\s(?:to|from)|(?-i:City|Town|Village)\sof|to"
+    rf"|visiting)\s{_TITLE_WORDS}",
     re.IGNORECASE,
 )
 _STRONG_TOWN = re.compile(r"to|visiting", re.IGNORECASE)
 
 _HOUSE = (
-    r"(?:Memorial\s|General\s|Community\s|Regional\s|Veterans\s|District\s|Children['’]?s\s|University\s|Royal\s|County\s|VA\s|Family\s|Surgical\s)*"
-    r"(?:Hospitals?|Hosp\.|Medical\s(?:Center|Centre|Group|School|Associates)|Health\s?(?:Center|Centre|System|Care|Network|Services)|Healthcare"
-    r"|Clinics?|Infirmary|Surgery|Practice|Hospice|Sanatorium|Nursing\s(?:Home|Facility|Center)|Care\s(?:Home|Center|Centre)|Rehab(?:ilitation)?"
-    r"(?:\s(?:Center|Hospital|Facility))?|Imaging(?:\sCenter)?|Radiology\s(?:Associates|Group|Partners)|Cancer\s(?:Center|Institute)"
-    r"|Heart\s(?:Center|Institute)|Assisted\sLiving|Manor|Pavilion|Polyclinic|NHS\s(?:Foundation\s)?Trust|Memorial|Institute|University|Laborator(?:y|ies)|Pharmacy)"
+    r"(?:Memorial\s|General\s|Community\s|Regional\s|Veterans\s|District\s|Children['\u2019]?s\s"
+    r"|University\s|Royal\s|County\s|VA\s|Family\s|Surgical\s)*"
+    r"(?:Hospitals?|Hosp\.|Medical\s(?:Center|Centre|Group|School|Associates)|Health\s?(?:Center|Centre"
+    r"|System|Care|Network|Services)|Healthcare"
+    r"|Clinics?|Infirmary|Surgery|Practice|Hospice|Sanatorium|Nursing\s(?:Home|Facility|Center)"
+    r"|Care\s(?:Home|Center|Centre)|Rehab(?:ilitation)?"
+    r"(?:\s(?:Center|Hospital|Facility))?|Imaging(?:\sCenter)?|Radiology\s(?:Associates|Group|Partners)"
+    r"|Cancer\s(?:Center|Institute)"
+    r"|Heart\s(?:Center|Institute)|Assisted\sLiving|Manor|Pavilion|Polyclinic|NHS\s(?:Foundation\s)?Trust"
+    r"|Memorial|Institute|University|Laborator(?:y|ies)|Pharmacy)"
 )
 _HOUSE_END = re.compile(rf"(?<!\w)(?:{_HOUSE})(?:\sNHS\s(?:Foundation\s)?Trust)?(?!\w|\s?:)", re.IGNORECASE)
-_OF_PLACE = re.compile(r"\s(?:of|for|at|in)\s(?:the\s)?(?:University\sof\s)?[A-Z][\w'’-]+(?:\s[A-Z][\w'’-]+){0,2}")
+_OF_PLACE = re.compile(
+    r"\s(?:of|for|at|in)\s(?:the\s)?(?:University\sof\s)?[A-Z][\w'\u2019-]+(?:\s[A-Z][\w'\u2019-]+){0,2}"
+)
 _ACRONYMS = re.compile(r"(?<!\w)(?:MGH|BIDMC|BWH|UCSF|UCLA|UPMC|NYU|MSKCC|CHOP|UCLH|NYPH|JHH|VUMC|MGUH|DFCI)(?!\w)")
-_ROOMS = re.compile(r"\b(?:ward|room|rm|bed|bay|cubicle|floor|unit)[\s#:.]{1,2}(?P<value>(?:\d{1,4}[A-Z]?(?:-\d{1,3}|-[A-Z])?|[A-Z]\d{1,3}))(?![\w/%]|\.\d)(?!\s(?:of|units?|L|liters?)\b)", re.IGNORECASE)
-_BEFORE_HOUSE = re.compile(r"[\w'’.&-]+")
+_ROOMS = re.compile(
+    r"\b(?:ward|room|rm|bed|bay|cubicle|floor|unit)[\s#:.]{1,2}(?P<value>(?:\d{1,4}[A-Z]?(?:-\d{1,3}"
+    r"|-[A-Z])?|[A-Z]\d{1,3}))(?![\w/%]|\.\d)(?!\s(?:of|units?|L|liters?)\b)",
+    re.IGNORECASE,
+)
+_BEFORE_HOUSE = re.compile(r"[\w'\u2019.&-]+")
 _LINKS = frozenset({"of", "and", "the", "&", "for"})
 
 
@@ -101,7 +115,7 @@ def _town(match: re.Match[str]) -> Iterator[Span]:
     weak = _STRONG_TOWN.match(match.group())
     end = 0
     for word in re.finditer(r"\S+", value):
-        if is_common_word(word.group().strip(".,'’")) and (weak or end or word.group().isupper()):
+        if is_common_word(word.group().strip(".,'\u2019")) and (weak or end or word.group().isupper()):
             break
         end = word.end()
     if end and not weak and not _KEPT.match(value[:end]) and not is_common_word(value[:end]):
@@ -152,9 +166,4 @@ def _start_of_house(text: str, end: int, *, shouted: bool) -> int:
     return start if named else end
 
 
-_SERVICES = frozenset(
-    (
-        "pain heart chest cardiology oncology surgery urology neurology cancer fracture breast eye dental diabetes outpatient "
-        "outside our this your local referring other discharge admission primary family women's men's emergency the at from"
-    ).split()
-)
+_SERVICES = words("services")

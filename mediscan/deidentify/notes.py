@@ -1,4 +1,4 @@
-"""De-identification of notes: identifiers found by patterns, lists and the record's own names, and replaced by surrogates."""
+"""De-identification of notes: what identifies is found by patterns, lists and the record, and gets a surrogate."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from mediscan.deidentify.identifiers import IdentifierKind, Span
 from mediscan.deidentify.lexicon import PARTICLES, is_common_word
 from mediscan.deidentify.name_tokens import NoteWords
 from mediscan.deidentify.note_dates import DateOrder, find_dates
-from mediscan.deidentify.note_numbers import find_numbers
+from mediscan.deidentify.note_numbers import find_long_numbers, find_numbers
 from mediscan.deidentify.note_persons import find_persons
 from mediscan.deidentify.note_places import find_places
 from mediscan.deidentify.record_names import RecordNames
@@ -98,10 +98,12 @@ class NoteDeidentifier:
             yield span, self._surrogate_of(span.kind)
         for written in find_dates(text, self._date_order):
             moved = written.moved(self._days)
-            yield written.span, lambda _, moved=moved: moved
+            yield written.span, _always(moved)
+        for span in find_long_numbers(text):
+            yield span, self._surrogate_of(span.kind)
         for pattern in _AGES:
             for match in pattern.finditer(text):
-                yield Span(*match.span("age"), IdentifierKind.AGE), lambda _: _OLDEST
+                yield Span(*match.span("age"), IdentifierKind.AGE), _always(_OLDEST)
         for span in find_places(text):
             yield span, self._surrogate_of(span.kind)
         for span in find_persons(NoteWords(text), known=self._known_names):
@@ -109,6 +111,10 @@ class NoteDeidentifier:
 
     def _surrogate_of(self, kind: IdentifierKind) -> Callable[[str], str]:
         return lambda value: self._texts.of(kind, value)
+
+
+def _always(text: str) -> Callable[[str], str]:
+    return lambda _: text
 
 
 def _free_parts(span: Span, taken: bytearray, text: str) -> Iterator[Span]:
@@ -137,8 +143,8 @@ def _joined(spans: tuple[Span, ...], text: str) -> tuple[Span, ...]:
 
 def _name_words(record: RecordNames) -> Iterator[str]:
     for person in record.persons:
-        for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", person):
-            folded = word.casefold().replace("’", "'")
+        for word in re.findall(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*", person):
+            folded = word.casefold().replace("\u2019", "'")
             if len(folded) > 1 and folded not in PARTICLES:
                 yield folded
     for institution in record.institutions:
@@ -157,7 +163,7 @@ def _known_values(record: RecordNames) -> Iterator[tuple[IdentifierKind, re.Patt
             letters = [letter for letter in value if letter.isalnum()]
             if len(letters) < 4 or (kind is not IdentifierKind.INSTITUTION and not any(map(str.isdigit, letters))):
                 continue
-            joined = r"[\s.,/'’^-]{0,3}".join(map(re.escape, letters))
+            joined = r"[\s.,/'\u2019^-]{0,3}".join(map(re.escape, letters))
             yield kind, re.compile(rf"(?<!\w){joined}(?!\w)", re.IGNORECASE)
     if record.birth_date is not None:
         for form in ("%d%m%Y", "%m%d%Y", "%d%m%y", "%m%d%y", "%y%m%d"):

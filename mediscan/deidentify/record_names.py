@@ -1,7 +1,7 @@
 """What a record's own header knows of its people: the surest list of what must not be in its notes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 
@@ -40,7 +40,9 @@ class RecordNames:
     def __repr__(self) -> str:
         """How many values there are, and none of them."""
         counts = ", ".join(
-            f"{field.name}={len(value)}" for field in fields(self) if isinstance(value := getattr(self, field.name), tuple)
+            f"{field.name}={len(value)}"
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), tuple)
         )
         return f"RecordNames({counts})"
 
@@ -65,8 +67,8 @@ class RecordNames:
 
 
 def _texts(value: object) -> Iterator[str]:
-    several = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
-    for one in several:
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    for one in value if isinstance(value, Sequence) and several else [value]:
         if one is not None and str(one).strip():
             yield str(one).strip()
 

@@ -3,43 +3,195 @@
 import re
 
 from mediscan.deidentify.identifiers import IdentifierKind
+from mediscan.deidentify.lexicon import words
 from mediscan.deidentify.note_places import STATES
 from mediscan.deidentify.surrogates import Surrogates
 
 # Given to women and men alike, and as family names; none is a common word.
 NAMES = (
-    *("Addison", "Adrian", "Ainsley", "Alexis", "Arden", "Ariel", "Ashton", "Aubrey", "Avery", "Bailey", "Blair", "Blake"),
-    *("Brett", "Brooklyn", "Cameron", "Campbell", "Carey", "Carson", "Casey", "Cassidy", "Corey", "Dakota", "Dallas", "Dana"),
-    *("Darcy", "Delaney", "Devin", "Dorian", "Dylan", "Ellery", "Ellis", "Ellison", "Emerson", "Emery", "Finley", "Flynn"),
-    *("Frankie", "Greer", "Hadley", "Harley", "Harper", "Hayden", "Hollis", "Indigo", "Jamie", "Jody", "Jordan", "Jules"),
-    *("Justice", "Keegan", "Kelsey", "Kendall", "Kennedy", "Kerry", "Kieran", "Kirby", "Lennon", "Lesley", "Lindsay", "Logan"),
-    *("Loren", "Mackenzie", "Madison", "Marley", "Marlowe", "Merritt", "Micah", "Monroe", "Morgan", "Nicky", "Oakley", "Parker"),
-    *("Payton", "Perry", "Phoenix", "Presley", "Quincy", "Quinn", "Raleigh", "Reagan", "Reese", "Regan", "Remy", "Riley", "Robbie"),
-    *("Rowan", "Rylan", "Sawyer", "Schuyler", "Selby", "Shannon", "Shelby", "Sheridan", "Skylar", "Sloane", "Spencer", "Stacey"),
-    *("Sutton", "Sydney", "Tatum", "Taylor", "Teagan", "Tobin", "Tracy", "Tristan", "Tyler", "Wallis", "Whitney", "Wynne"),
+    *(
+        "Addison",
+        "Adrian",
+        "Ainsley",
+        "Alexis",
+        "Arden",
+        "Ariel",
+        "Ashton",
+        "Aubrey",
+        "Avery",
+        "Bailey",
+        "Blair",
+        "Blake",
+    ),
+    *(
+        "Brett",
+        "Brooklyn",
+        "Cameron",
+        "Campbell",
+        "Carey",
+        "Carson",
+        "Casey",
+        "Cassidy",
+        "Corey",
+        "Dakota",
+        "Dallas",
+        "Dana",
+    ),
+    *(
+        "Darcy",
+        "Delaney",
+        "Devin",
+        "Dorian",
+        "Dylan",
+        "Ellery",
+        "Ellis",
+        "Ellison",
+        "Emerson",
+        "Emery",
+        "Finley",
+        "Flynn",
+    ),
+    *(
+        "Frankie",
+        "Greer",
+        "Hadley",
+        "Harley",
+        "Harper",
+        "Hayden",
+        "Hollis",
+        "Indigo",
+        "Jamie",
+        "Jody",
+        "Jordan",
+        "Jules",
+    ),
+    *(
+        "Justice",
+        "Keegan",
+        "Kelsey",
+        "Kendall",
+        "Kennedy",
+        "Kerry",
+        "Kieran",
+        "Kirby",
+        "Lennon",
+        "Lesley",
+        "Lindsay",
+        "Logan",
+    ),
+    *(
+        "Loren",
+        "Mackenzie",
+        "Madison",
+        "Marley",
+        "Marlowe",
+        "Merritt",
+        "Micah",
+        "Monroe",
+        "Morgan",
+        "Nicky",
+        "Oakley",
+        "Parker",
+    ),
+    *(
+        "Payton",
+        "Perry",
+        "Phoenix",
+        "Presley",
+        "Quincy",
+        "Quinn",
+        "Raleigh",
+        "Reagan",
+        "Reese",
+        "Regan",
+        "Remy",
+        "Riley",
+        "Robbie",
+    ),
+    *(
+        "Rowan",
+        "Rylan",
+        "Sawyer",
+        "Schuyler",
+        "Selby",
+        "Shannon",
+        "Shelby",
+        "Sheridan",
+        "Skylar",
+        "Sloane",
+        "Spencer",
+        "Stacey",
+    ),
+    *(
+        "Sutton",
+        "Sydney",
+        "Tatum",
+        "Taylor",
+        "Teagan",
+        "Tobin",
+        "Tracy",
+        "Tristan",
+        "Tyler",
+        "Wallis",
+        "Whitney",
+        "Wynne",
+    ),
 )
 PLACES = (
-    *("Ashcombe", "Barrowdale", "Birchmere", "Bramfield", "Brindleton", "Calderwick", "Coldbrook", "Corbridge", "Dunmarsh"),
-    *("Eastmere", "Elmcroft", "Farrowby", "Fernhurst", "Glenmoor", "Greywick", "Harrowgate", "Hartmoor", "Hazelwick", "Ivybridge"),
-    *("Kingsmere", "Larkfield", "Lynmoor", "Marlbrook", "Merrowdale", "Netherby", "Northwick", "Oakhurst", "Pinecrest", "Quarrington"),
-    *("Redmarsh", "Rosewick", "Sandhurst", "Silverton", "Stonebridge", "Swanmere", "Thornbury", "Underwood", "Wexcombe", "Whitmoor"),
+    *(
+        "Ashcombe",
+        "Barrowdale",
+        "Birchmere",
+        "Bramfield",
+        "Brindleton",
+        "Calderwick",
+        "Coldbrook",
+        "Corbridge",
+        "Dunmarsh",
+    ),
+    *(
+        "Eastmere",
+        "Elmcroft",
+        "Farrowby",
+        "Fernhurst",
+        "Glenmoor",
+        "Greywick",
+        "Harrowgate",
+        "Hartmoor",
+        "Hazelwick",
+        "Ivybridge",
+    ),
+    *(
+        "Kingsmere",
+        "Larkfield",
+        "Lynmoor",
+        "Marlbrook",
+        "Merrowdale",
+        "Netherby",
+        "Northwick",
+        "Oakhurst",
+        "Pinecrest",
+        "Quarrington",
+    ),
+    *(
+        "Redmarsh",
+        "Rosewick",
+        "Sandhurst",
+        "Silverton",
+        "Stonebridge",
+        "Swanmere",
+        "Thornbury",
+        "Underwood",
+        "Wexcombe",
+        "Whitmoor",
+    ),
     *("Willowmere", "Winterbourne", "Woodmarsh", "Yarrowby"),
 )
 _DIGITS = "0123456789"
 _CAPITALS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _SMALL_LETTERS = _CAPITALS.lower()
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
-_KEPT_PLACE_WORDS = frozenset(
-    (
-        "street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl terrace way close crescent square sq parkway pkwy "
-        "circle cir trail highway hwy row walk gardens grove mews hill turnpike county route rte state rural apt apartment suite ste unit flat "
-        "floor fl po p o box n s e w ne nw se sw and of the for at in city zip code us "
-        "hospital hospitals hosp medical center centre group school associates health system care network services healthcare clinic clinics "
-        "infirmary surgery practice hospice sanatorium nursing home facility rehab rehabilitation imaging radiology partners cancer institute heart "
-        "assisted living manor pavilion polyclinic nhs foundation trust memorial general community regional veterans district children's university "
-        "royal va family surgical laboratory laboratories pharmacy college saint mount mt"
-    ).split()
-)
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+")
+_KEPT_PLACE_WORDS = words("generic_place_words")
 
 
 class SurrogateText:

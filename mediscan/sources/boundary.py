@@ -12,7 +12,7 @@ from mediscan.errors import Code, MediscanError, PixelDataError, SourceError
 MAX_DECODED_BYTES = 1 << 30
 """No image may decode to more than this many bytes of float32 samples (1 GiB: a 512 x 512 x 1024 CT)."""
 
-_PARSER_LOGGERS = ("pydicom", "openjpeg", "pylibjpeg", "nibabel", "nibabel.global", "PIL")
+_PARSER_LOGGERS = ("pydicom", "imagecodecs", "openjpeg", "pylibjpeg", "nibabel", "nibabel.global", "PIL")
 
 
 class _Silence:

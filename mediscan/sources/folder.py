@@ -1,4 +1,4 @@
-"""A folder of images: which files are images, and to which study and patient each belongs."""
+"""A folder of images: which files are images, which make a series, and to which study and patient each belongs."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediscan.diagnosis import Refusal
-from mediscan.errors import Code, ManifestError, SourceError
-from mediscan.sources.dicom.header import open_header, text
-from mediscan.sources.dicom.series import series_files
+from mediscan.errors import Code, ManifestError, SourceError, UnsupportedImageError
+from mediscan.sources.archive import is_zip, unpack
+from mediscan.sources.dicom.directory import is_directory_file, read_directory
+from mediscan.sources.dicom.files import DICOM_SUFFIXES, dicom_files, is_dicom_file
+from mediscan.sources.dicom.index import DicomFacts, folders_below, index_files, index_folder
+from mediscan.sources.dicom.role import STACKED, Role
+from mediscan.sources.nifti import is_nifti_pair
+from mediscan.sources.selection import Candidate
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
-_STACKED = frozenset({"CT", "MR"})
-_MAGIC_AT = 128
+_NIFTI_START_BYTES = 352
+_NAMED_SUFFIXES = (*NIFTI_SUFFIXES, *RASTER_SUFFIXES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +27,19 @@ class FolderImage:
     """One image of a folder.
 
     Args:
-        path: The file, or the folder of a CT or MR series.
+        path: The file, the folder of a CT, MR or PET series, or `FOLDER#SeriesInstanceUID`.
         study_id: StudyInstanceUID, or the file's stem where the format knows of no studies.
         patient_id: PatientID, where the header has one.
         accession: AccessionNumber, where the header has one.
         alone: Whether the file is a study of its own, whatever others are called.
+        candidate: What the rules of selection see of it.
+        files: The files that make it.
     """
 
     path: Path
     study_id: str
+    candidate: Candidate
+    files: tuple[Path, ...]
     patient_id: str | None = None
     accession: str | None = None
     alone: bool = False
@@ -44,137 +52,198 @@ class FolderImage:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderScan:
-    """The images of a folder in the order of their paths, and what looked like one but cannot be used."""
+    """The images of a folder in the order of their paths, and what looked like one but cannot be used.
+
+    `reports` are the structured reports whose text can be read as a note; their studies are not refused for want of an
+    image.
+    """
 
     images: tuple[FolderImage, ...]
     refusals: tuple[Refusal, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Slice:
-    # What the header of one DICOM file says.
-    path: Path
-    study_uid: str | None
-    series_uid: str | None
-    patient_id: str | None
-    accession: str | None
-    modality: str | None
-    has_pixels: bool
+    reports: tuple[Path, ...] = ()
 
 
 def stem(path: Path) -> str:
     """A file's name without its ending; `.nii.gz` is one ending."""
     name = path.name
-    for suffix in (*NIFTI_SUFFIXES, *RASTER_SUFFIXES, *DICOM_SUFFIXES):
+    for suffix in (*_NAMED_SUFFIXES, *DICOM_SUFFIXES):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
-    return name if path.is_dir() else path.stem
+    return path.stem if path.is_file() else name
 
 
-def scan(source: Path) -> FolderScan:
-    """The images below a folder, or of one file; hidden files and folders are passed over.
+def scan(source: Path, *, unpack_into: Path | None = None) -> FolderScan:
+    """The images below a folder, of one file, of a DICOMDIR, or of a zip archive; hidden files are passed over.
 
-    DICOM is recognised by its ending or its preamble, all other formats by their ending. Objects without pixels
-    (reports, presentation states, DICOMDIR) are no images; a study that has nothing else is refused.
+    DICOM is recognised by its ending or its preamble, all other formats by their ending. The files of a CT, MR or PET
+    series are one image, however they are spread over folders; all other DICOM files are images of their own. Objects
+    without an image (presentation states, segmentations, reports) are none; a study that has nothing else, not even a
+    report that can be read as a note, is refused. So is each file that a DICOMDIR lists and that is not there.
+
+    Args:
+        source: The folder or file.
+        unpack_into: The folder that receives the content of a zip archive, where it stays.
 
     Raises:
-        ManifestError: There is no such file or folder.
+        ManifestError: There is no such file or folder, or a zip archive and no folder to unpack it into.
+        SourceError: The archive or the DICOMDIR itself cannot be used.
     """
     if not source.exists():
         raise ManifestError(f"source {source} does not exist", remedy="Check the path.", code=Code.FILE_NOT_FOUND)
-    slices: list[_Slice] = []
-    images: list[FolderImage] = []
-    refusals: list[Refusal] = []
-    for path in _files(source):
-        name = path.name.lower()
-        if name.endswith((*NIFTI_SUFFIXES, *RASTER_SUFFIXES)):
-            images.append(FolderImage(path=path, study_id=stem(path), patient_id=stem(path), alone=True))
-        elif name != "dicomdir" and (name.endswith(DICOM_SUFFIXES) or _has_preamble(path)):
-            try:
-                slices.append(_slice(path))
-            except SourceError as error:
-                shown = path.name if path == source else path.relative_to(source).as_posix()
-                refusals.append(Refusal.of(shown, error))
-    refusals.extend(_without_pixels(slices))
-    images.extend(_dicom_images([part for part in slices if part.has_pixels], root=source))
-    return FolderScan(images=tuple(sorted(images, key=lambda image: image.path)), refusals=tuple(refusals))
-
-
-def _files(source: Path) -> Iterator[Path]:
+    if source.is_file() and is_zip(source):
+        if unpack_into is None:
+            raise ManifestError(
+                f"source {source} is a zip archive", remedy="Name a folder to unpack it into, or unpack it first."
+            )
+        source = unpack(source, unpack_into)
+    if is_directory_file(source):
+        return _scan_medium(source)
     if source.is_file():
-        yield source
-        return
-    for folder, folders, names in os.walk(source):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+        index = index_files([source] if is_dicom_file(source) else [])
+        return _scanned(index.facts, index.unreadable, root=source, others=[source])
+    facts: list[DicomFacts] = []
+    unreadable: list[tuple[Path, SourceError]] = []
+    others: list[Path] = []
+    missing: list[Refusal] = []
+    for folder in folders_below(source):
+        index = index_folder(folder)
+        facts.extend(index.facts)
+        unreadable.extend(index.unreadable)
+        visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        others.extend(visible)
+        missing.extend(_missing(path for path in visible if is_directory_file(path)))
+    return _scanned(facts, unreadable, root=source, others=others, refusals=missing)
 
 
-def _has_preamble(path: Path) -> bool:
-    # DICOM PS3.10 7.1: the letters DICM follow a preamble of 128 bytes.
+def _scan_medium(directory: Path) -> FolderScan:
+    listing = read_directory(directory)
+    index = index_files(listing.files)
+    refusals = [Refusal.of(name, error) for name, error in listing.missing]
+    return _scanned(index.facts, index.unreadable, root=directory.parent, others=(), refusals=refusals)
+
+
+def _missing(directories: Iterator[Path]) -> Iterator[Refusal]:
+    """What the DICOMDIRs of a folder list and is not there; a damaged one matters not where all files are looked at."""
+    for directory in directories:
+        try:
+            yield from (Refusal.of(name, error) for name, error in read_directory(directory).missing)
+        except SourceError:
+            continue
+
+
+def _scanned(
+    facts: Sequence[DicomFacts],
+    unreadable: Sequence[tuple[Path, SourceError]],
+    *,
+    root: Path,
+    others: Sequence[Path],
+    refusals: Sequence[Refusal] = (),
+) -> FolderScan:
+    damaged = [
+        Refusal.of(path.name if path == root else path.relative_to(root).as_posix(), error)
+        for path, error in unreadable
+    ]
+    images = [_of_no_study(path) for path in others if path.name.lower().endswith(_NAMED_SUFFIXES) and path.is_file()]
+    damaged.extend(_of_pair(path) for path in others if path.suffix.lower() == ".hdr" and _is_pair(path))
+    images.extend(_dicom_images([one for one in facts if one.role is not Role.NO_IMAGE], root=root))
+    return FolderScan(
+        images=tuple(sorted(images, key=lambda image: image.path)),
+        refusals=(*damaged, *_without_images(facts), *refusals),
+        reports=tuple(sorted(one.path for one in facts if one.is_report)),
+    )
+
+
+def _is_pair(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            file.seek(_MAGIC_AT)
-            return file.read(4) == b"DICM"
+            return is_nifti_pair(file.read(_NIFTI_START_BYTES))
     except OSError:
         return False
 
 
-def _slice(path: Path) -> _Slice:
-    header = open_header(path)
-    return _Slice(
+def _of_pair(path: Path) -> Refusal:
+    error = UnsupportedImageError(
+        f"file {path.name} is one half of a NIfTI pair (.hdr and .img)", remedy="Convert the pair to one .nii file."
+    )
+    return Refusal.of(stem(path), error)
+
+
+def _of_no_study(path: Path) -> FolderImage:
+    return FolderImage(
         path=path,
-        study_uid=text(header.dataset, "StudyInstanceUID"),
-        series_uid=text(header.dataset, "SeriesInstanceUID"),
-        patient_id=text(header.dataset, "PatientID"),
-        accession=text(header.dataset, "AccessionNumber"),
-        modality=text(header.dataset, "Modality"),
-        # A file with rows that ends before its pixels is a broken image, which its reader refuses.
-        has_pixels=header.has_pixels or "Rows" in header.dataset,
+        study_id=stem(path),
+        patient_id=stem(path),
+        alone=True,
+        candidate=Candidate(path=path),
+        files=(path,),
     )
 
 
-def _without_pixels(slices: Sequence[_Slice]) -> Iterator[Refusal]:
-    seen = {part.study_uid for part in slices if part.has_pixels}
-    for part in slices:
-        if not part.has_pixels and part.study_uid not in seen:
-            seen.add(part.study_uid)
+def _without_images(facts: Sequence[DicomFacts]) -> Iterator[Refusal]:
+    seen = {one.study_uid for one in facts if one.role is not Role.NO_IMAGE or one.is_report}
+    for one in facts:
+        if one.role is Role.NO_IMAGE and one.study_uid not in seen:
+            seen.add(one.study_uid)
             error = SourceError(
-                f"file {part.path.name} holds no image, nor does any other of its study",
+                f"file {one.path.name} holds no image, nor does any other of its study",
                 remedy="Send the study's images.",
                 code=Code.NO_PIXELS,
             )
-            yield Refusal.of(part.study_uid or stem(part.path), error)
+            yield Refusal.of(one.study_uid or stem(one.path), error)
 
 
-def _dicom_images(slices: Sequence[_Slice], *, root: Path) -> Iterator[FolderImage]:
-    by_folder: dict[Path, list[_Slice]] = {}
-    for part in slices:
-        by_folder.setdefault(part.path.parent, []).append(part)
-    for folder, parts in by_folder.items():
-        if root.is_dir() and _is_one_series(folder, parts):
-            yield _image(parts[0], path=folder)
+def _dicom_images(facts: Sequence[DicomFacts], *, root: Path) -> Iterator[FolderImage]:
+    by_series: dict[str | None, list[DicomFacts]] = {}
+    for one in facts:
+        by_series.setdefault(one.series_uid, []).append(one)
+    for series_uid, members in by_series.items():
+        if series_uid is not None and root.is_dir() and _is_stack(members):
+            yield _image(members, path=_series_path(series_uid, members))
         else:
-            yield from (_image(part, path=part.path) for part in parts)
+            yield from (_image([one], path=one.path) for one in members)
 
 
-def _is_one_series(folder: Path, parts: Sequence[_Slice]) -> bool:
-    first = parts[0]
-    alike = {(part.study_uid, part.series_uid, part.patient_id) for part in parts}
+def _is_stack(members: Sequence[DicomFacts]) -> bool:
+    alike = {(one.study_uid, one.patient_id, one.modality) for one in members}
     return (
-        len(parts) > 1
+        len(members) > 1
         and len(alike) == 1
-        and first.series_uid is not None
-        and first.modality in _STACKED
-        # A file that the series' reader would find there and that is none of it would spoil the volume.
-        and set(series_files(folder)) == {part.path for part in parts}
+        and members[0].modality in STACKED
+        and all(one.frames == 1 for one in members)
     )
 
 
-def _image(part: _Slice, *, path: Path) -> FolderImage:
+def _series_path(series_uid: str, members: Sequence[DicomFacts]) -> Path:
+    """The folder that holds the series and no other DICOM file, or else `FOLDER#SeriesInstanceUID`."""
+    paths = {one.path for one in members}
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    return folder if set(dicom_files(folder)) == paths else Path(f"{folder}#{series_uid}")
+
+
+def _image(members: Sequence[DicomFacts], *, path: Path) -> FolderImage:
+    first = min(members, key=lambda one: one.role is not Role.IMAGE)
     return FolderImage(
         path=path,
-        study_id=part.study_uid or stem(path),
-        patient_id=part.patient_id,
-        accession=part.accession,
-        alone=part.study_uid is None,
+        study_id=first.study_uid or stem(path),
+        patient_id=first.patient_id,
+        accession=first.accession,
+        alone=first.study_uid is None,
+        candidate=_candidate(first, path=path, slices=sum(one.frames for one in members)),
+        files=tuple(sorted(one.path for one in members)),
+    )
+
+
+def _candidate(facts: DicomFacts, *, path: Path, slices: int) -> Candidate:
+    return Candidate(
+        path=path,
+        role=facts.role,
+        number=facts.number,
+        modality=facts.modality,
+        body_part=facts.body_part,
+        view=facts.view,
+        intent=facts.intent,
+        slice_thickness_mm=facts.slice_thickness_mm,
+        rows=facts.rows,
+        columns=facts.columns,
+        slices=slices,
     )

@@ -101,6 +101,19 @@ class PatientComparison:
     mismatched: frozenset[str]
 
 
+def check_patient(study: Study, *, mismatched: frozenset[str]) -> None:
+    """Refuse a study that `compare_patients` found to be of two patients.
+
+    Raises:
+        IdentityMismatchError: It is among the mismatched.
+    """
+    if study.study_id in mismatched:
+        raise IdentityMismatchError(
+            f"study {study.study_id!r}: the record and an image name different patients",
+            remedy="Correct the patient or the image; a table that renames patients must rename all of them.",
+        )
+
+
 def compare_patients(studies: Sequence[Study], images: Mapping[str, Sequence[ImageDescription]]) -> PatientComparison:
     """Compare the patient ids of all studies of a source with those of their images.
 

@@ -1,87 +1,29 @@
-"""From tables and folders as they are to a manifest, with a ledger that says what became of every record."""
+"""From what a hospital or an archive holds to a manifest, with a ledger that says what became of every record."""
 
 import hashlib
-import multiprocessing
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from mediscan import schema
-from mediscan.diagnosis import Flag, Refusal
-from mediscan.errors import Code, ManifestError, SourceError
+from mediscan.diagnosis import Refusal
+from mediscan.errors import Code, IdentityMismatchError, ManifestError, SourceError, UnsupportedImageError
 from mediscan.findings import FindingSet, natural_order
 from mediscan.manifest import Manifest
-from mediscan.results import LEDGER
+from mediscan.progress import Progress, silent
 from mediscan.sources.columns import TableColumns
+from mediscan.sources.describing import Described, describe_all
 from mediscan.sources.description import ImageDescription
-from mediscan.sources.folder import FolderImage, scan
+from mediscan.sources.gather import gather
+from mediscan.sources.identity import check_identity, check_patient, compare_patients
 from mediscan.sources.join import join
-from mediscan.sources.reading import describe_image
-from mediscan.sources.studies import SourceStudies
-from mediscan.sources.table import SUFFIXES, read_studies
+from mediscan.sources.outcome import FindingCount, IngestResult, Outcome, report
+from mediscan.sources.selection import Candidate, SelectionRules, select
 from mediscan.study import ImageMeta, ImageRef, Split, Study
 
-__all__ = ["FindingCount", "IngestResult", "TableColumns", "drawn_split", "ingest"]
+__all__ = ["FindingCount", "IngestResult", "SelectionRules", "TableColumns", "drawn_split", "ingest"]
 
-INGESTED, REFUSED = "ingested", "refused"
-
-_NO_TABLE = SourceStudies(studies=())
-
-_WORKERS = 2
-_WORTH_A_POOL = 64
-"""Fewer images are described sooner than worker processes start."""
-_AT_ONCE = 16
 _TRAIN_SHARE, _VAL_SHARE = 0.70, 0.15
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingCount:
-    """How many ingested studies have a finding, do not have it, and do not say."""
-
-    positive: int
-    negative: int
-    unknown: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class IngestResult:
-    """What an ingest did.
-
-    Args:
-        manifest: Where the manifest was written.
-        ledger: Where the ledger was written.
-        studies: Number of studies in the manifest.
-        refused: Number of records that are not.
-        flagged: Number of studies in the manifest that the ledger has a word on.
-        images: Number of images of the studies in the manifest.
-        by_split: Number of studies per split; `none` for those without.
-        by_finding: Counts per finding, in the manifest's order.
-        refusals: Why each of the refused records was refused.
-        notices: What the reader should know of the whole, such as a table's encoding.
-    """
-
-    manifest: Path
-    ledger: Path
-    studies: int
-    refused: int
-    flagged: int
-    images: int
-    by_split: Mapping[str, int]
-    by_finding: Mapping[str, FindingCount]
-    refusals: tuple[Refusal, ...]
-    notices: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Described:
-    # What reading one image's header gave, in how many seconds.
-    outcome: ImageDescription | SourceError
-    seconds: float
 
 
 def drawn_split(patient_id: str) -> Split:
@@ -100,31 +42,41 @@ def drawn_split(patient_id: str) -> Split:
 def ingest(
     sources: Sequence[Path],
     *,
-    table: Path | None = None,
-    columns: TableColumns,
     out: Path,
-    progress: Callable[[int, int], None] | None = None,
+    table: Path | None = None,
+    columns: TableColumns | None = None,
+    collection: str | None = None,
+    rules: SelectionRules | None = None,
+    progress: Progress = silent,
 ) -> IngestResult:
     """Write a manifest, and beside it the ledger `<stem>.ledger.parquet`.
 
     Args:
-        sources: Folders of images, single images, or a table (.csv, .tsv, .parquet).
+        sources: Folders and zip archives of images, notes and messages, single files, or a table.
+        out: The manifest to write, a .parquet file. Zip archives are unpacked beside it, into `<stem>.files`.
         table: A table, where `sources` are not it.
         columns: Which of its columns mean what.
-        out: The manifest to write, a .parquet file.
-        progress: Called with the number of images described and their total.
+        collection: The public collection whose original layout the sources have.
+        rules: Which series of a study are used; by default all but localizers and derived pictures.
+        progress: Told of images described.
 
     Raises:
         ManifestError: A source or a column is missing, more than one table is given, there is nothing to ingest, or
             a file cannot be written. What is wrong with a single record is its refusal in the ledger.
+        SourceError: A source that is a file cannot be used as a whole.
     """
-    out = Path(out)
+    out, columns = Path(out), columns or TableColumns()
     if out.suffix.lower() != ".parquet":
         raise ManifestError(f"manifest {out.name} must be .parquet", remedy=f"Write to {out.stem}.parquet.")
-    folders, table = _parted([Path(source) for source in sources], table)
-    told = read_studies(table, columns) if table is not None else _NO_TABLE
-    images, unread = _scanned(folders)
-    entries: list[Study | Refusal] = [*join(told.studies, images, named=told.named), *unread]
+    gathered = gather(
+        [Path(source) for source in sources],
+        table=table,
+        columns=columns,
+        collection=collection,
+        unpack_into=out.with_name(f"{out.stem}.files"),
+    )
+    told = gathered.told
+    entries = [*join(told.studies, gathered.images, named=told.named), *gathered.unread]
     if not entries:
         raise ManifestError("there is no study in the sources", remedy="Name folders with images, or a table.")
     notices = list(told.notices)
@@ -134,154 +86,121 @@ def ingest(
             for entry in entries
         ]
         notices.append("No split was given: splits were drawn by patient, 70 % train, 15 % val, 15 % test.")
-    described = _describe_all(_paths(entries), progress=progress)
-    checked = [_checked(entry, described) if isinstance(entry, Study) else entry for entry in entries]
+    candidates = {str(image.path): image.candidate for image in gathered.images}
+    outcomes = [_selected(Outcome(entry=entry), candidates, rules or SelectionRules()) for entry in entries]
+    described = describe_all(_paths(outcomes), progress=progress)
+    checked = _identified([_described(one, described) for one in outcomes], notices=notices)
     manifest = Manifest.of(
-        [entry for entry in checked if isinstance(entry, Study)],
+        [one.outcome.entry for one in checked if isinstance(one.outcome.entry, Study)],
         findings=FindingSet(natural_order(told.findings)),
         root=out.parent,
         sections=tuple(columns.notes),
     ).write(out)
-    return _reported(manifest, entries=entries, checked=checked, described=described, notices=notices)
+    return report(manifest, [one.outcome for one in checked], notices=notices)
 
 
-def _parted(sources: Sequence[Path], table: Path | None) -> tuple[list[Path], Path | None]:
-    tables = [source for source in sources if source.suffix.lower() in SUFFIXES and not source.is_dir()]
-    folders = [source for source in sources if source not in tables]
-    tables.extend([] if table is None or table in tables else [table])
-    if len(tables) > 1:
-        raise ManifestError(
-            f"{len(tables)} tables are given: {', '.join(source.name for source in tables)}",
-            remedy="Ingest them one by one, or join them into one table.",
-        )
-    if tables and tables[0].suffix.lower() not in SUFFIXES:
-        raise ManifestError(f"table {tables[0].name} is of no known kind", remedy="Save it as .csv, .tsv or .parquet.")
-    return folders, tables[0] if tables else None
+def _selected(outcome: Outcome, candidates: Mapping[str, Candidate], rules: SelectionRules) -> Outcome:
+    """The study with the series that the rules choose; images that a table names are chosen already."""
+    study = outcome.entry
+    found = (
+        [candidates[image.path] for image in study.images if image.path in candidates]
+        if isinstance(study, Study)
+        else []
+    )
+    if isinstance(study, Refusal) or not found:
+        return outcome
+    selection = select(found, rules)
+    if not study.written_sections:
+        try:
+            selection.require_any(study.study_id)
+        except UnsupportedImageError as error:
+            return replace(outcome, entry=Refusal.of(study.study_id, error))
+    out = {str(one.candidate.path) for one in selection.left_out}
+    images = tuple(image for image in study.images if image.path not in out)
+    return replace(
+        outcome,
+        entry=replace(study, images=images),
+        flags=(*outcome.flags, *selection.flags),
+        remarks=(selection.summary,) if len(found) > 1 and not selection.left_out else (),
+    )
 
 
-def _scanned(folders: Sequence[Path]) -> tuple[list[FolderImage], list[Refusal]]:
-    images: dict[Path, FolderImage] = {}
-    unread: dict[Refusal, None] = {}
-    for folder in folders:
-        found = scan(Path(schema.absolute(str(folder), root=Path.cwd())))
-        images.update({image.path: image for image in found.images})
-        unread.update(dict.fromkeys(found.refusals))
-    return list(images.values()), list(unread)
-
-
-def _paths(entries: Sequence[Study | Refusal]) -> list[str]:
-    paths = (image.path for entry in entries if isinstance(entry, Study) for image in entry.images)
+def _paths(outcomes: Sequence[Outcome]) -> list[str]:
+    paths = (image.path for one in outcomes if isinstance(one.entry, Study) for image in one.entry.images)
     return [path for path in dict.fromkeys(paths) if not schema.is_url(path)]
 
 
-def _describe_all(paths: Sequence[str], *, progress: Callable[[int, int], None] | None) -> Mapping[str, _Described]:
-    described: dict[str, _Described] = {}
-    for path, outcome in zip(paths, _outcomes(paths), strict=True):
-        described[path] = outcome
-        if progress is not None:
-            progress(len(described), len(paths))
-    return described
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    # A record's outcome, and what its images say of their patient.
+    outcome: Outcome
+    images: tuple[ImageDescription, ...] = ()
 
 
-def _outcomes(paths: Sequence[str]) -> Iterator[_Described]:
-    if len(paths) < _WORTH_A_POOL:
-        yield from map(_describe, paths)
-        return
-    # Started afresh, since a copy of a process with threads may inherit a lock that nobody opens again.
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(_WORKERS, mp_context=context) as pool:
-            yield from pool.map(_describe, paths, chunksize=_AT_ONCE)
-    except BrokenProcessPool as error:
-        raise SourceError(
-            "a process that reads image headers was ended from outside",
-            remedy="Free some memory and run again; a script must call this under `if __name__ == '__main__':`.",
-        ) from error
-
-
-def _describe(path: str) -> _Described:
-    start = time.perf_counter()
-    outcome: ImageDescription | SourceError
-    try:
-        outcome = describe_image(path)
-    except SourceError as error:
-        outcome = error
-    return _Described(outcome=outcome, seconds=time.perf_counter() - start)
-
-
-def _checked(study: Study, described: Mapping[str, _Described]) -> Study | Refusal:
+def _described(outcome: Outcome, described: Mapping[str, Described]) -> _Checked:
+    study = outcome.entry
+    if isinstance(study, Refusal):
+        return _Checked(outcome=outcome)
     if not study.images and not study.written_sections:
         nothing = ManifestError(
             f"study {study.study_id!r} has neither an image nor a note's text",
             remedy="Give it one of them, or take it out.",
             code=Code.NO_INPUT,
         )
-        return Refusal.of(study.study_id, nothing)
+        return _Checked(outcome=replace(outcome, entry=Refusal.of(study.study_id, nothing)))
+    seconds = sum(described[image.path].seconds for image in study.images if image.path in described)
     images: dict[str, ImageRef] = {}
+    found: list[ImageDescription] = []
     for image in study.images:
-        outcome = described[image.path].outcome if image.path in described else ImageDescription(meta=ImageMeta())
-        if isinstance(outcome, SourceError):
-            refusal = Refusal.of(study.study_id, outcome)
+        description = described[image.path].outcome if image.path in described else ImageDescription(meta=ImageMeta())
+        if isinstance(description, SourceError):
+            refusal = Refusal.of(study.study_id, description)
             name = Path(image.path).name
-            return refusal if name in refusal.message else replace(refusal, message=f"{name}: {refusal.message}")
+            if name not in refusal.message:
+                refusal = replace(refusal, message=f"{name}: {refusal.message}")
+            return _Checked(outcome=replace(outcome, entry=refusal, seconds=seconds))
+        found.append(description)
         # The same content under two names is one image.
-        images.setdefault(outcome.meta.sha256 or image.path, ImageRef(path=image.path, meta=outcome.meta))
-    return replace(study, images=tuple(images.values()))
-
-
-def _reported(
-    manifest: Manifest,
-    *,
-    entries: Sequence[Study | Refusal],
-    checked: Sequence[Study | Refusal],
-    described: Mapping[str, _Described],
-    notices: Sequence[str],
-) -> IngestResult:
-    flags_of = {record.study_id: record.flags for record in manifest.records()}
-    studies = [entry for entry in checked if isinstance(entry, Study)]
-    ledger = manifest.path.with_name(f"{manifest.path.stem}.ledger.parquet")
-    rows = [
-        _ledger_row(after, flags=flags_of.get(after.study_id, ()), seconds=_seconds(before, described))
-        for before, after in zip(entries, checked, strict=True)
-    ]
-    schema.write_parquet(pa.Table.from_pylist(rows, schema=LEDGER), ledger)
-    splits = {split.value: sum(study.split is split for study in studies) for split in Split}
-    unassigned = sum(study.split is None for study in studies)
-    refusals = tuple(entry for entry in checked if isinstance(entry, Refusal))
-    return IngestResult(
-        manifest=manifest.path,
-        ledger=ledger,
-        studies=len(studies),
-        refused=len(refusals),
-        flagged=sum(bool(flags) for flags in flags_of.values()),
-        images=sum(len(study.images) for study in studies),
-        by_split=splits | ({"none": unassigned} if unassigned else {}),
-        by_finding={name: _count(studies, name) for name in manifest.findings.names},
-        refusals=refusals,
-        notices=tuple(notices),
+        meta = _overlaid(description.meta, on=image.meta)
+        images.setdefault(meta.sha256 or image.path, ImageRef(path=image.path, meta=meta))
+    flags = {flag.code: flag for description in found for flag in description.flags}
+    return _Checked(
+        outcome=replace(
+            outcome,
+            entry=replace(study, images=tuple(images.values())),
+            flags=(*outcome.flags, *flags.values()),
+            seconds=seconds,
+        ),
+        images=tuple(found),
     )
 
 
-def _ledger_row(entry: Study | Refusal, *, flags: Sequence[Flag], seconds: float) -> Mapping[str, object]:
-    if isinstance(entry, Refusal):
-        status, code, message = REFUSED, entry.code, entry.message
-    else:
-        status, code = INGESTED, flags[0].code if flags else Code.OK
-        message = " ".join(flag.message for flag in flags)
-    return {
-        "study_id": entry.study_id,
-        "status": status,
-        "code": str(code),
-        "message": message,
-        "seconds": seconds,
-    }
+def _overlaid(meta: ImageMeta, *, on: ImageMeta) -> ImageMeta:
+    """What a file says of itself, and what its source says where the file is silent."""
+    known = {name: value for name, value in vars(meta).items() if value is not None}
+    return replace(on, **known)
 
 
-def _seconds(entry: Study | Refusal, described: Mapping[str, _Described]) -> float:
-    images = entry.images if isinstance(entry, Study) else ()
-    return sum(described[image.path].seconds for image in images if image.path in described)
+def _identified(checked: Sequence[_Checked], *, notices: list[str]) -> list[_Checked]:
+    """Refuse the studies whose note, record and images are of different patients."""
+    studies = [one.outcome.entry for one in checked if isinstance(one.outcome.entry, Study)]
+    comparison = compare_patients(
+        studies, {one.outcome.entry.study_id: one.images for one in checked if isinstance(one.outcome.entry, Study)}
+    )
+    if comparison.pseudonyms:
+        notices.append(
+            "The sources name patients otherwise than the image headers do, one to one: ids were not compared."
+        )
+    return [_same_patient(one, mismatched=comparison.mismatched) for one in checked]
 
 
-def _count(studies: Sequence[Study], name: str) -> FindingCount:
-    labels = [study.labels.get(name) for study in studies]
-    return FindingCount(positive=labels.count(1), negative=labels.count(0), unknown=labels.count(None))
+def _same_patient(checked: _Checked, *, mismatched: frozenset[str]) -> _Checked:
+    study = checked.outcome.entry
+    if isinstance(study, Refusal):
+        return checked
+    try:
+        check_patient(study, mismatched=mismatched)
+        check_identity(study, checked.images)
+    except IdentityMismatchError as error:
+        return replace(checked, outcome=replace(checked.outcome, entry=Refusal.of(study.study_id, error)))
+    return checked

@@ -33,7 +33,7 @@ def join(
         images: The folder's images.
         named: Paths of images that the table names; the folder's copies of them make no studies.
     """
-    free = [image for image in images if str(image.path) not in named and str(image.path.parent) not in named]
+    free = [image for image in images if not _is_named(image, named)]
     indices = _indices(free)
     taken: set[Path] = set()
     joined: list[Study | Refusal] = []
@@ -50,6 +50,13 @@ def join(
         taken.update(image.path for image in found)
     joined.extend(_of_folder([image for image in free if image.path not in taken]))
     return _told_apart(joined)
+
+
+def _is_named(image: FolderImage, named: frozenset[str]) -> bool:
+    # A table may name a series by its folder, or by any of its slices.
+    return not named.isdisjoint(
+        {str(image.path), *(str(place) for file in image.files for place in (file, file.parent))}
+    )
 
 
 def _indices(images: Sequence[FolderImage]) -> _Indices:

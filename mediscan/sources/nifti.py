@@ -3,7 +3,6 @@
 import gzip
 import math
 import zlib
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,14 @@ from numpy.typing import NDArray
 from mediscan.errors import PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, too_large
 from mediscan.sources.description import ImageDescription
+from mediscan.sources.geometry import Affine, display_turn, is_usable, slice_axis, spacing_mm
 from mediscan.sources.pixels import Pixels, VoiFunction, Window
 from mediscan.study import ImageMeta
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_BYTES = 540  # of NIfTI-2, the longer one
+_CHUNK = 4 << 20
+_MAX_OFFSET = 64 << 20  # extensions of a header stand before the voxels
 _MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 _REMEDY = "Convert or transfer the file again."
 
@@ -33,16 +35,21 @@ def is_nifti(start: bytes) -> bool:
     return start[344:348] == b"n+1\0" or start[4:8] == b"n+2\0"
 
 
-def read_nifti(path: Path) -> Pixels:
-    """A 2-D or 3-D NIfTI image as axial planes, displayed as radiologists do.
+def is_nifti_pair(start: bytes) -> bool:
+    """Whether a file that starts with these bytes is the header of a NIfTI pair, whose data lie in another file."""
+    return start[344:348] == b"ni1\0" or start[4:8] == b"ni2\0"
 
-    The image is reordered by its affine to the closest patient axes (RAS+) without resampling. Planes run from the
-    feet to the head, rows from anterior (top) to posterior, columns from the patient's right (left of the image) to
-    the patient's left. Values are after `scl_slope` and `scl_inter`; `cal_min` and `cal_max`, where set, make the
-    window.
+
+def read_nifti(path: Path) -> Pixels:
+    """A 2-D or 3-D NIfTI image, its planes displayed as radiologists do.
+
+    The image is reordered by its affine to the closest patient axes without resampling. The planes are those that were
+    acquired, as far as the spacing tells: they lie across the axis of clearly the largest spacing, else they are axial.
+    `mediscan.sources.geometry` says how planes are displayed; a DICOM series of the same volume gives the same. Values
+    are after `scl_slope` and `scl_inter`; `cal_min` and `cal_max`, where set, make the window.
 
     Raises:
-        UnsupportedImageError: More than three dimensions, colour or complex values, or no usable orientation.
+        UnsupportedImageError: Several volumes, colour or complex values, or no usable orientation.
         PixelDataError: The data are truncated, corrupt, or longer than the header promises.
         SourceError: The file cannot be read or is too large.
 
@@ -50,13 +57,16 @@ def read_nifti(path: Path) -> Pixels:
     """
     header = _open_header(path)
     with refusing(path, "holds image data that cannot be read", remedy=_REMEDY):
-        image = _image_class(header).from_bytes(_content(path, header))
-        shape = _spatial_shape(header)
-        values = np.asanyarray(image.dataobj).astype(np.float32).reshape(shape, order="F")  # (X, Y, Z)
-        turned = nib.orientations.apply_orientation(values, _orientation(path, header))  # (X, Y, Z) in RAS+
-        # Anterior to the top, patient's right to the left: both in-plane axes run against RAS+.
-        planes = np.ascontiguousarray(turned[::-1, ::-1].transpose(2, 1, 0))  # (Z, Y, X)
-        return Pixels(values=planes, voi=_window(header), meta=_meta(path, header))
+        affine, shape = _affine_mm(path, header), _spatial_shape(header)
+        turn = display_turn(affine, across=slice_axis(affine, shape))
+        values = np.empty(turn.shape(shape), dtype=np.float32)  # (S, H, W)
+        _read_into(turn.before(values), path, header)
+        return Pixels(
+            values=values,
+            voi=_window(header),
+            meta=_meta(path, header),
+            affine=turn.affine(affine, shape),
+        )
 
 
 def describe_nifti(path: Path) -> ImageDescription:
@@ -79,7 +89,8 @@ def _open_header(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
         stream = gzip.GzipFile(fileobj=file) if start[:2] == _GZIP_MAGIC else file
         start = stream.read(_HEADER_BYTES)
         kind = nib.Nifti1Header if start[344:348] == b"n+1\0" else nib.Nifti2Header
-        header = kind.from_fileobj(BytesIO(start), check=False)
+        # Without the extensions that may follow: nobody asks for them.
+        header = kind(start[: kind.template_dtype.itemsize], check=False)
         shape = header.get_data_shape()
         if not 2 <= len(shape) <= 7 or any(side != 1 for side in shape[3:]):
             raise UnsupportedImageError(
@@ -94,30 +105,41 @@ def _open_header(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
                 remedy="Convert it to one real number a voxel.",
             )
         require_decoded_size(path, samples=math.prod(int(side) for side in shape))
+        if not 0 <= int(header.get_data_offset()) <= _MAX_OFFSET:
+            raise SourceError(f"{path} places its voxels too far from its header", remedy=_REMEDY)
         return header
 
 
-def _image_class(header: Any) -> Any:  # noqa: ANN401 - nibabel is not typed
-    return nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-
-
-def _content(path: Path, header: Any) -> bytes:  # noqa: ANN401 - nibabel is not typed
-    """The whole file, inflated no further than its header promises."""
-    voxels = math.prod(int(side) for side in header.get_data_shape())
-    promised = int(header.get_data_offset()) + voxels * header.get_data_dtype().itemsize
+def _read_into(stored: NDArray[np.float32], path: Path, header: Any) -> None:  # noqa: ANN401 - nibabel is not typed
+    """Fill (X, Y, Z), some planes at a time, inflating no further than the header promises."""
+    dtype, (slope, inter) = header.get_data_dtype(), header.get_slope_inter()
+    columns, rows, planes = stored.shape
+    plane_bytes = columns * rows * dtype.itemsize
+    offset = max(int(header.get_data_offset()), header.single_vox_offset)
+    promised = offset + planes * plane_bytes
+    at_once = max(1, _CHUNK // plane_bytes)
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP_MAGIC
         file.seek(0)
         stream = gzip.GzipFile(fileobj=file) if packed else file
+        _require_length(path, stream.read(offset), offset, promised)
+        for start in range(0, planes, at_once):
+            count = min(at_once, planes - start)
+            content = stream.read(count * plane_bytes)
+            _require_length(path, content, count * plane_bytes, promised)
+            part = np.frombuffer(content, dtype=dtype).reshape(columns, rows, count, order="F")  # (X, Y, Z)
+            scaled = part if slope is None else part * np.float64(slope) + np.float64(inter)
+            stored[:, :, start : start + count] = scaled
         # One byte more than promised also makes gzip check its checksum.
-        content: bytes = stream.read(promised + 1)
-    if packed and len(content) > promised:
-        raise too_large(path, f"inflates beyond the {promised} bytes that its header promises")
-    if len(content) < promised:
+        if stream.read(1) and packed:
+            raise too_large(path, f"inflates beyond the {promised} bytes that its header promises")
+
+
+def _require_length(path: Path, content: bytes, wanted: int, promised: int) -> None:
+    if len(content) < wanted:
         raise PixelDataError(
-            f"{path} is truncated: {len(content)} bytes where its header promises {promised}", remedy=_REMEDY
+            f"{path} is truncated: it ends before the {promised} bytes that its header promises", remedy=_REMEDY
         )
-    return content[:promised]
 
 
 def _spatial_shape(header: Any) -> tuple[int, int, int]:  # noqa: ANN401 - nibabel is not typed
@@ -125,16 +147,18 @@ def _spatial_shape(header: Any) -> tuple[int, int, int]:  # noqa: ANN401 - nibab
     return columns, rows, planes
 
 
-def _orientation(path: Path, header: Any) -> NDArray[np.float64]:  # noqa: ANN401 - nibabel is not typed
-    """(3, 2) nibabel orientation: which patient axis each stored axis follows, and in which sense."""
-    affine = header.get_best_affine()
-    usable = bool(np.isfinite(affine).all()) and abs(float(np.linalg.det(affine[:3, :3]))) > 0
-    orientation: NDArray[np.float64] | None = nib.io_orientation(affine) if usable else None
-    if orientation is None or not np.isfinite(orientation).all():
+def _affine_mm(path: Path, header: Any) -> Affine:  # noqa: ANN401 - nibabel is not typed
+    """The affine of the image as stored, index (X, Y, Z), in millimetres.
+
+    The sform where it is set, else the qform, else one from the spacing alone.
+    """
+    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    affine[:3] *= _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
+    if not is_usable(affine):
         raise UnsupportedImageError(
             f"{path} does not say how it lies in the patient", remedy="Set a valid qform or sform (fslreorient2std)."
         )
-    return orientation
+    return affine
 
 
 def _window(header: Any) -> Window | None:  # noqa: ANN401 - nibabel is not typed
@@ -145,8 +169,7 @@ def _window(header: Any) -> Window | None:  # noqa: ANN401 - nibabel is not type
 
 
 def _meta(path: Path, header: Any) -> ImageMeta:  # noqa: ANN401 - nibabel is not typed
-    affine, axes = header.get_best_affine(), _orientation(path, header)[:, 0]
-    lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)) * _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
-    across, along, between = (float(lengths[list(axes).index(axis)]) for axis in range(3))
-    spacing = (along, across, between) if _spatial_shape(header)[2] > 1 else (along, across)
-    return ImageMeta(spacing_mm=tuple(round(length, 6) for length in spacing))
+    affine, shape = _affine_mm(path, header), _spatial_shape(header)
+    turn = display_turn(affine, across=slice_axis(affine, shape))
+    spacing = spacing_mm(turn.affine(affine, shape))
+    return ImageMeta(spacing_mm=spacing if shape[turn.axes[0]] > 1 else spacing[:2])

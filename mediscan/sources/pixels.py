@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,16 @@ from numpy.typing import NDArray
 
 from mediscan.errors import Code, UnsupportedImageError
 from mediscan.study import ImageMeta
+
+PADDING = np.float32(-np.inf)
+"""The value of pixels that are no image, but fill the corners around one: they are black whatever the window."""
+
+
+class Intent(StrEnum):
+    """What a radiograph was processed for (DICOM PS3.3 C.8.11.1, Presentation Intent Type)."""
+
+    PRESENTATION = "FOR PRESENTATION"
+    PROCESSING = "FOR PROCESSING"
 
 
 class VoiFunction(StrEnum):
@@ -37,16 +48,23 @@ class Window:
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Grey in [0, 1] for values of any shape."""
+        center, width = self.center, self.width
+        if self.function is VoiFunction.LINEAR:
+            # The standard's linear function counts whole steps, hence the half and the one.
+            center, width = center - 0.5, width - 1.0
+        # In double precision: a narrow window far from zero has no grey levels left in single precision.
+        grey: NDArray[np.float64] = np.subtract(values, center, dtype=np.float64)
         if self.function is VoiFunction.SIGMOID:
-            grey = 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - self.center) / self.width, -80.0, 80.0)))
-        elif self.function is VoiFunction.LINEAR_EXACT:
-            grey = (values - self.center) / self.width + 0.5
+            grey *= -4.0 / width
+            np.clip(grey, -700.0, 700.0, out=grey)
+            grey = 1.0 / (1.0 + np.exp(grey))
+        elif width > 0:
+            grey /= width
+            grey += 0.5
+            np.clip(grey, 0.0, 1.0, out=grey)
         else:
-            # The standard's linear function counts whole steps, hence the halves and the ones.
-            middle, steps = self.center - 0.5, self.width - 1.0
-            grey = (values - middle) / steps + 0.5 if steps > 0 else (values > middle).astype(np.float32)
-        clipped: NDArray[np.float32] = np.clip(grey, 0.0, 1.0).astype(np.float32)
-        return clipped
+            grey = (grey > 0).astype(np.float64)
+        return grey.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +77,12 @@ class LookupTable:
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Grey in [0, 1] for values of any shape; values outside the table take its ends."""
         positions = np.clip(np.rint(values) - self.first, 0, len(self.grey) - 1).astype(np.int64)
-        grey: NDArray[np.float32] = np.asarray(self.grey, dtype=np.float32)[positions]
+        grey: NDArray[np.float32] = self._entries[positions]
         return grey
+
+    @cached_property
+    def _entries(self) -> NDArray[np.float32]:
+        return np.asarray(self.grey, dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,27 +90,43 @@ class Pixels:
     """One image or volume.
 
     Args:
-        values: (S, H, W) float32, S planes (1 for a radiograph), in modality units after rescale (Hounsfield for CT).
+        values: (S, H, W) float32, S planes (1 for a radiograph), in modality units after rescale (Hounsfield for CT);
+            `PADDING` where the file says that there is no image.
         voi: How the file wants its values shown, where it says so.
         inverted: Whether low values are to be shown bright (MONOCHROME1).
+        intent: What the file says that it was processed for, where it does.
+        decoder: What decoded the stored pixels, where a choice of decoders was: two may differ by a grey level.
         meta: Modality, view, spacing and the like.
+        affine: (4, 4) float64, maps an index (plane, row, column, 1) of `values` to millimetres in RAS+ (x grows to the
+            patient's right, y to anterior, z to the head); None where the file does not say (all projections), or no
+            one affine holds (unevenly spaced slices).
     """
 
     values: NDArray[np.float32]
     voi: Window | LookupTable | None = None
     inverted: bool = False
+    intent: Intent | None = None
+    decoder: str | None = None
     meta: ImageMeta = field(default_factory=ImageMeta)
+    affine: NDArray[np.float64] | None = None
+
+    @property
+    def measured(self) -> NDArray[np.float32]:
+        """The values without padding: `values` itself, or (N,) of it."""
+        return self.values if self.values.min() != PADDING else self.values[self.values != PADDING]
 
     @property
     def range(self) -> tuple[float, float]:
-        """Lowest and highest value."""
-        return float(self.values.min()), float(self.values.max())
+        """Lowest and highest value, padding left out; zeros where all is padding."""
+        measured = self.measured
+        return (float(measured.min()), float(measured.max())) if measured.size else (0.0, 0.0)
 
     def default_window(self) -> Window:
-        """The file's own window, or one over the 0.5th to 99.5th percentile of the values."""
+        """The file's own window, or one over the 0.5th to 99.5th percentile of the values, padding left out."""
         if isinstance(self.voi, Window):
             return self.voi
-        low, high = np.percentile(self.values, (0.5, 99.5))
+        measured = self.measured
+        low, high = np.percentile(measured, (0.5, 99.5)) if measured.size else (0.0, 0.0)
         if high <= low:
             low, high = self.range
         return Window(
@@ -96,14 +134,18 @@ class Pixels:
         )
 
     def grey(self, window: Window | None = None) -> NDArray[np.float32]:
-        """The image as it is to be seen: (S, H, W) float32 in [0, 1], 1 bright, MONOCHROME1 already turned.
+        """The image as it is to be seen: (S, H, W) float32 in [0, 1], 1 bright, MONOCHROME1 already turned, padding 0.
 
         Args:
             window: Replaces the file's own presentation.
         """
         show = window or self.voi or self.default_window()
         grey = show(self.values)
-        return 1.0 - grey if self.inverted else grey
+        if not self.inverted:
+            return grey
+        np.subtract(1.0, grey, out=grey)
+        grey[self.values == PADDING] = 0.0
+        return grey
 
     def require_contrast(self, name: str) -> Self:
         """These pixels, unless there is nothing in them to see.
@@ -115,6 +157,12 @@ class Pixels:
             UnsupportedImageError: All values are the same, or some are not finite.
         """
         low, high = self.range
+        if not self.measured.size:
+            raise UnsupportedImageError(
+                f"image {name} is nothing but padding",
+                remedy="Send the image itself; a blank frame carries no diagnosis.",
+                code=Code.CONSTANT_IMAGE,
+            )
         if not (np.isfinite(low) and np.isfinite(high)):
             raise UnsupportedImageError(
                 f"image {name} holds values that are not finite", remedy="Write it again without NaN or infinity."

@@ -28,6 +28,8 @@ def is_raster(start: bytes) -> bool:
 def read_raster(path: Path) -> Pixels:
     """A PNG, JPEG or single TIFF image, upright as its EXIF data say, colours as their luminance.
 
+    Transparency is not looked at, and colours of 16 bits are read with 8.
+
     Values are (1, H, W), 0 to 255 or 0 to 65535 as stored, and shown over that whole range: grey is value / 255 or
     value / 65535. TIFF images of 32-bit numbers have no such range, and so no window of their own. A resolution in
     dots per inch tells nothing of the patient, hence no spacing.
@@ -65,6 +67,9 @@ def _opened(path: Path) -> Image.Image:
             image = Image.open(path, formats=_FORMATS)
         except Image.DecompressionBombError:
             raise too_large(path, "has more pixels than an image may have") from None
+        # Pillow maps an uncompressed TIFF into memory by its size after turning, which scrambles one that lies on its
+        # side (EXIF orientation 5 to 8); without a file name it reads.
+        image.filename = ""
         try:
             _require_one(path, image)
         except BaseException:

@@ -1,4 +1,8 @@
-"""One way to read any image: what a file is decides its content, then its name."""
+"""One way to read any image: what a file is decides its content, then its name.
+
+The path of an image is a file, a folder that holds one DICOM series, or `FOLDER#SeriesInstanceUID`: one of the DICOM
+series that lie in a folder, flat or nested. A file or folder whose own name holds a '#' is that file or folder.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -9,9 +13,11 @@ from pathlib import Path
 from mediscan.errors import Code, NotDicomError, SourceError, UnsupportedImageError
 from mediscan.sources.boundary import refusing
 from mediscan.sources.description import ImageDescription
-from mediscan.sources.dicom.read import describe_dicom, read_dicom
-from mediscan.sources.dicom.series import describe_series, read_series, series_files
-from mediscan.sources.nifti import describe_nifti, is_nifti, read_nifti
+from mediscan.sources.dicom.files import SeriesMembers
+from mediscan.sources.dicom.header import is_dicom
+from mediscan.sources.dicom.index import series_members, split_address
+from mediscan.sources.dicom.series import describe_file, describe_series, read_file, read_series
+from mediscan.sources.nifti import describe_nifti, is_nifti, is_nifti_pair, read_nifti
 from mediscan.sources.pixels import Pixels
 from mediscan.sources.raster import describe_raster, is_raster, read_raster
 
@@ -29,14 +35,12 @@ class ImageKind(StrEnum):
 
 
 _READERS: dict[ImageKind, Callable[[Path], Pixels]] = {
-    ImageKind.DICOM: read_dicom,
-    ImageKind.SERIES: read_series,
+    ImageKind.DICOM: read_file,
     ImageKind.NIFTI: read_nifti,
     ImageKind.RASTER: read_raster,
 }
 _DESCRIBERS: dict[ImageKind, Callable[[Path], ImageDescription]] = {
-    ImageKind.DICOM: describe_dicom,
-    ImageKind.SERIES: describe_series,
+    ImageKind.DICOM: describe_file,
     ImageKind.NIFTI: describe_nifti,
     ImageKind.RASTER: describe_raster,
 }
@@ -48,10 +52,10 @@ _SUFFIXES = {
 
 
 def read_image(path: str | Path, *, expected_sha256: str | None = None) -> Pixels:
-    """The image that lies at a path: a DICOM, NIfTI, PNG, JPEG or TIFF file, or a folder with one DICOM series.
+    """The image that lies at a path: a DICOM, NIfTI, PNG, JPEG or TIFF file, or a DICOM series.
 
     Args:
-        path: The file or folder.
+        path: The file, the folder that holds a series, or `FOLDER#SeriesInstanceUID`.
         expected_sha256: What `file_sha256` must give, where it is known.
 
     Returns:
@@ -63,14 +67,16 @@ def read_image(path: str | Path, *, expected_sha256: str | None = None) -> Pixel
     """
     path = Path(path)
     kind = image_kind(path)
-    sha256 = file_sha256(path)
-    if expected_sha256 is not None and sha256 != expected_sha256.lower():
-        raise SourceError(
-            f"{path} is not the file it was: SHA-256 {sha256[:12]}… instead of {expected_sha256[:12]}…",
-            remedy="Restore the original, or ingest the file again.",
-            code=Code.HASH_MISMATCH,
-        )
-    return _READERS[kind](path).require_contrast(str(path)).with_meta(sha256=sha256)
+    if kind is ImageKind.SERIES:
+        members = series_members(path)
+        sha256 = _series_sha256(members)
+        _require_hash(path, sha256, expected_sha256)
+        pixels = read_series(members)
+    else:
+        sha256 = file_sha256(path)
+        _require_hash(path, sha256, expected_sha256)
+        pixels = _READERS[kind](path)
+    return pixels.require_contrast(str(path)).with_meta(sha256=sha256)
 
 
 def describe_image(path: str | Path) -> ImageDescription:
@@ -80,23 +86,27 @@ def describe_image(path: str | Path) -> ImageDescription:
         SourceError: As `read_image`, as far as the header tells.
     """
     path = Path(path)
-    described = _DESCRIBERS[image_kind(path)](path)
-    return replace(described, meta=replace(described.meta, sha256=file_sha256(path)))
+    kind = image_kind(path)
+    if kind is ImageKind.SERIES:
+        members = series_members(path)
+        described, sha256 = describe_series(members), _series_sha256(members)
+    else:
+        described, sha256 = _DESCRIBERS[kind](path), file_sha256(path)
+    return replace(described, meta=replace(described.meta, sha256=sha256))
 
 
 def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file; of a series folder, that of the sorted hashes of its DICOM files, written one after another.
+    """SHA-256 of a file; of a series, that of the sorted hashes of its DICOM files, written one after another.
 
-    Names do not matter to the hash of a folder, nor do files that are not DICOM.
+    Names do not matter to the hash of a series, nor do files that are not part of it.
 
     Raises:
         SourceError: There is no such file (FILE_NOT_FOUND), or it cannot be read.
     """
     path = Path(path)
     with refusing(path, "cannot be read", kind=SourceError, remedy="Check the path."):
-        if path.is_dir():
-            members = sorted(file_sha256(member) for member in series_files(path))
-            return hashlib.sha256("".join(members).encode("ascii")).hexdigest()
+        if _is_series(path):
+            return _series_sha256(series_members(path))
         if not path.is_file():
             raise _missing(path)
         digest = hashlib.sha256()
@@ -115,18 +125,22 @@ def image_kind(path: Path) -> ImageKind:
         SourceError: There is no such file (FILE_NOT_FOUND), or it cannot be read.
     """
     with refusing(path, "cannot be read", kind=SourceError, remedy="Check the path."):
-        if path.is_dir():
+        if _is_series(path):
             return ImageKind.SERIES
         if not path.is_file():
             raise _missing(path)
         with path.open("rb") as file:
             start = file.read(_START_BYTES)
-    if start[128:132] == b"DICM":
+    if is_dicom(start):
         return ImageKind.DICOM
     if is_nifti(start):
         return ImageKind.NIFTI
     if is_raster(start):
         return ImageKind.RASTER
+    if is_nifti_pair(start):
+        raise UnsupportedImageError(
+            f"{path} is one half of a NIfTI pair (.hdr and .img)", remedy="Convert the pair to one .nii file."
+        )
     named = next((kind for suffixes, kind in _SUFFIXES.items() if path.name.lower().endswith(suffixes)), None)
     if named is ImageKind.DICOM:
         raise NotDicomError(
@@ -138,6 +152,24 @@ def image_kind(path: Path) -> ImageKind:
     raise UnsupportedImageError(
         f"{path} is no image that can be read", remedy="Send DICOM, NIfTI (.nii, .nii.gz), PNG, JPEG or TIFF."
     )
+
+
+def _is_series(path: Path) -> bool:
+    return path.is_dir() or split_address(path) is not None
+
+
+def _series_sha256(members: SeriesMembers) -> str:
+    hashes = sorted(file_sha256(file) for file in members.files)
+    return hashlib.sha256("".join(hashes).encode("ascii")).hexdigest()
+
+
+def _require_hash(path: Path, sha256: str, expected: str | None) -> None:
+    if expected is not None and sha256 != expected.lower():
+        raise SourceError(
+            f"{path} is not the file it was: SHA-256 {sha256[:12]}… instead of {expected[:12]}…",
+            remedy="Restore the original, or ingest the file again.",
+            code=Code.HASH_MISMATCH,
+        )
 
 
 def _missing(path: Path) -> SourceError:

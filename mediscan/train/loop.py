@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mediscan.config import RunConfig
+from mediscan.data.cache import Verify, open_cache
 from mediscan.data.examples import ExampleReader
 from mediscan.diagnosis import Refusal
 from mediscan.errors import ConfigError, ManifestError
@@ -98,7 +99,9 @@ def train(  # noqa: PLR0915  (the whole way, to be read from top to bottom)
             stage=f"read {split}",
         )
 
-    with ExampleReader(config.data, workers=settings.workers) as reader:
+    # The manifest names each image by its hash, so what the cache has of that hash is what was asked for.
+    cache = open_cache(settings.cache_gib, verify=Verify.NEVER)
+    with ExampleReader(config.data, workers=settings.workers, cache=cache) as reader:
         training, validation = read(Split.TRAIN, reader), read(Split.VAL, reader)
     _require_cases(findings, training, "train")
     _require_cases(findings, validation, "val")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mediscan.config import DataConfig
+from mediscan.data.cache import CacheUse
 from mediscan.data.examples import Example, ExampleReader, read_example
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code, SourceError
@@ -269,7 +270,7 @@ def _read_or_die(study, config):
     """Stands for a decoder that takes its process down."""
     if study.study_id == "S3":
         os._exit(1)
-    return read_example(study, config)
+    return read_example(study, config), CacheUse()
 
 
 @pytest.mark.slow

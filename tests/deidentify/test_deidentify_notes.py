@@ -51,8 +51,19 @@ def test_medicine_is_left_as_it_is(text):
 @pytest.mark.parametrize(
     "written",
     [
-        *("Dr. Okonkwo called", "seen by Thandiwe Mbeki, MD", "his wife, Xochitl, called", "discussed with Siobhán Quirke"),
-        *("Patient: Smith, John", "SMITH^JOHN^A", "Mrs. O'Brien slept", "Mr van der Berg came", "Mary Ann Lee-Jones, RN"),
+        *(
+            "Dr. Okonkwo called",
+            "seen by Thandiwe Mbeki, MD",
+            "his wife, Xochitl, called",
+            "discussed with Siobhán Quirke",
+        ),
+        *(
+            "Patient: Smith, John",
+            "SMITH^JOHN^A",
+            "Mrs. O'Brien slept",
+            "Mr van der Berg came",
+            "Mary Ann Lee-Jones, RN",
+        ),
         *("DICTATED BY: ANA LOPEZ, M.D.", "Elizabeth White was here", "dr okonkwo paged", "Mr. Long is here"),
     ],
 )
@@ -60,7 +71,9 @@ def test_a_name_is_replaced_however_it_is_written(written):
     parts = "okonkwo thandiwe mbeki xochitl siobhán quirke smith john o'brien berg mary lee jones ana lopez elizabeth white long"
     result = clean(written)
     assert result.counts[IdentifierKind.NAME] == 1
-    assert not set(result.text.casefold().replace(",", " ").replace("^", " ").replace("-", " ").split()) & set(parts.split())
+    assert not set(result.text.casefold().replace(",", " ").replace("^", " ").replace("-", " ").split()) & set(
+        parts.split()
+    )
 
 
 def test_one_name_has_one_surrogate_cased_alike():
@@ -78,7 +91,18 @@ def test_another_patient_has_another_surrogate():
 
 @pytest.mark.parametrize(
     "form",
-    ["%m/%d/%Y", "%Y-%m-%d", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%Y%m%d", "%m-%d-%Y", "%m.%d.%Y", "%b %d %Y", "%d %B %Y"],
+    [
+        "%m/%d/%Y",
+        "%Y-%m-%d",
+        "%B %d, %Y",
+        "%d %b %Y",
+        "%d-%b-%Y",
+        "%Y%m%d",
+        "%m-%d-%Y",
+        "%m.%d.%Y",
+        "%b %d %Y",
+        "%d %B %Y",
+    ],
 )
 def test_a_date_moves_by_the_patients_days_and_keeps_its_form(form):
     day = date(2019, 11, 25)
@@ -145,7 +169,9 @@ def test_a_second_pass_changes_no_more_than_the_first():
         assert abs(sum(twice.counts.values()) - sum(once.counts.values())) <= 2
 
 
-@pytest.mark.parametrize("unit", ["a", "12 ", "Aa ", "Dr. ", "O'", "1/", "a@a.", "Smith, ", "A^", " ", "patient: ", "lives in "])
+@pytest.mark.parametrize(
+    "unit", ["a", "12 ", "Aa ", "Dr. ", "O'", "1/", "a@a.", "Smith, ", "A^", " ", "patient: ", "lives in "]
+)
 def test_the_time_grows_with_the_length_alone(unit):
     def seconds(length):
         text = unit * (length // len(unit))

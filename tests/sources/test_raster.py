@@ -56,10 +56,42 @@ def test_grey_with_alpha_and_bilevel_images_are_grey(tmp_path, grey8):
     assert set(np.unique(bilevel.grey())) == {0.0, 1.0}
 
 
+def test_transparency_is_not_looked_at(tmp_path, grey8):
+    with_alpha = np.dstack([grey8, grey8, grey8, np.zeros_like(grey8)])
+    np.testing.assert_allclose(read_image(save(tmp_path / "a.png", with_alpha)).values[0], grey8, atol=1e-3)
+
+
+def test_cmyk_is_luminance_of_its_colours(tmp_path):
+    smooth = np.linspace(50, 200, 32 * 32).reshape(32, 32).astype(np.uint8)
+    grey = Image.merge("RGB", [Image.fromarray(smooth)] * 3).convert("CMYK")
+    for name, options in (("a.jpg", {"quality": 95}), ("a.tif", {})):
+        grey.save(tmp_path / name, **options)
+        assert np.abs(read_image(tmp_path / name).values[0] - smooth).max() < 6
+
+
 def test_jpeg_is_close_to_what_was_saved(tmp_path):
     smooth = np.linspace(50, 200, 32 * 32).reshape(32, 32).astype(np.uint8)
     pixels = read_image(save(tmp_path / "a.jpg", smooth, quality=95))
     assert np.abs(pixels.grey()[0] - smooth / 255).max() < 0.02
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_all_exif_orientations_show_the_same_picture(tmp_path, grey8, orientation, suffix):
+    stored = {
+        1: grey8,
+        2: grey8[:, ::-1],
+        3: grey8[::-1, ::-1],
+        4: grey8[::-1],
+        5: grey8.T,
+        6: np.rot90(grey8),
+        7: grey8[::-1, ::-1].T,
+        8: np.rot90(grey8, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / f"a{suffix}", np.ascontiguousarray(stored).astype(np.uint16) * 97, exif=exif)
+    np.testing.assert_array_equal(read_image(path).values[0], grey8.astype(np.float32) * 97)
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -100,6 +132,24 @@ def test_several_pages_are_refused(tmp_path, grey8):
     for read in (read_image, describe_image):
         with pytest.raises(UnsupportedImageError, match="holds several images"):
             read(tmp_path / "a.tif")
+
+
+def test_animated_png_is_refused(tmp_path, grey8):
+    Image.fromarray(grey8).save(tmp_path / "a.png", save_all=True, append_images=[Image.fromarray(grey8[::-1])])
+    with pytest.raises(UnsupportedImageError, match="holds several images"):
+        read_image(tmp_path / "a.png")
+
+
+def test_text_that_inflates_beyond_reason_is_refused_or_passed_over(tmp_path, grey8):
+    path = save(tmp_path / "a.png", grey8)
+    content = path.read_bytes()
+    chunk = b"zTXtkey\0\0" + zlib.compress(bytes(256 << 20), 9)
+    bomb = len(chunk[4:]).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    path.write_bytes(content[:33] + bomb + content[33:])
+    try:
+        np.testing.assert_array_equal(read_image(path).values[0], grey8)
+    except SourceError as error:
+        assert error.code in {Code.PIXEL_DATA, Code.FILE_TOO_LARGE}  # noqa: PT017 - either is right
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])

@@ -5,31 +5,42 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.encaps import generate_frames
 from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import Decoder
 
 from mediscan.errors import PixelDataError, UnsupportedImageError
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom import gdcm_child
-from mediscan.sources.dicom.header import PIXEL_KEYWORDS, Header
+from mediscan.sources.dicom import codecs_plugin, gdcm_child
+from mediscan.sources.dicom.codestream import END_OF_IMAGE, frame_size, run_length_bytes
+from mediscan.sources.dicom.header import Header
+from mediscan.sources.dicom.layout import Layout
+from mediscan.sources.dicom.objects import registered_name
+from mediscan.sources.dicom.parsing import PixelElement, inflate, read_pixel_element
 
+_OURS = "imagecodecs"
+_GDCM = "gdcm"  # in a process of its own, which it may end: see `gdcm_child`
+_NATIVE_DECODER = "native"
 # The first that is installed decodes, and no other is tried after it: a second decoder may accept what the first
 # rightly refused, and two lossy decoders differ by a grey level. Decoders that are not named here are never used.
-_JPEG = ("pillow", "gdcm")
-_JPEG_2000 = ("pylibjpeg", "pillow", "gdcm")
-_JPEG_LS = ("pyjpegls", "gdcm")
-_DECODERS: dict[str, tuple[str, ...]] = {
+_JPEG = ("pillow", _GDCM)
+_JPEG_12_BIT = (_OURS,)
+_JPEG_LOSSLESS = (_OURS, _GDCM)
+_JPEG_2000 = ("pylibjpeg", "pillow", _GDCM)
+_JPEG_LS = ("pyjpegls", _GDCM)
+DECODERS: dict[str, tuple[str, ...]] = {
     uid.JPEGBaseline8Bit: _JPEG,
     uid.JPEGExtended12Bit: _JPEG,
-    uid.JPEGLossless: ("gdcm",),
-    uid.JPEGLosslessSV1: ("gdcm",),
+    uid.JPEGLossless: _JPEG_LOSSLESS,
+    uid.JPEGLosslessSV1: _JPEG_LOSSLESS,
     uid.JPEGLSLossless: _JPEG_LS,
     uid.JPEGLSNearLossless: _JPEG_LS,
     uid.JPEG2000Lossless: _JPEG_2000,
@@ -37,57 +48,96 @@ _DECODERS: dict[str, tuple[str, ...]] = {
     uid.HTJ2KLossless: ("pylibjpeg",),
     uid.HTJ2KLosslessRPCL: ("pylibjpeg",),
     uid.HTJ2K: ("pylibjpeg",),
-    uid.RLELossless: ("pydicom",),  # pylibjpeg-rle panics on corrupt data, past every `except Exception`
+    uid.RLELossless: (_OURS, "pydicom"),  # pylibjpeg-rle panics on corrupt data, past every `except Exception`
 }
+_LOSSY_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+_DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"  # Deflated Image Frame Compression, not yet in pydicom's dictionary
 _NATIVE = (
     uid.ImplicitVRLittleEndian,
     uid.ExplicitVRLittleEndian,
     uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
 )
+_KEEPS_ALL_BITS = (*_NATIVE, _DEFLATED_FRAMES, uid.RLELossless, uid.JPEGLossless, uid.JPEGLosslessSV1)
 _RGB_RESULTS = ("RGB", "YBR_ICT", "YBR_RCT")  # the two of JPEG 2000 are undone by its decoder
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _SECONDS_APART = 120.0
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-_END_OF_IMAGE = b"\xff\xd9"  # JPEG, JPEG-LS and JPEG 2000 share it
 _EXPORT_AGAIN = "Transfer or export the file again; it is incomplete or altered."
+_CORRECT_HEADER = "Correct NumberOfFrames, Rows, Columns and BitsAllocated, or export the file again."
 
 
-def decode(header: Header) -> NDArray[Any]:
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a file stores.
+
+    Args:
+        samples: (S, H, W) for grey and palette images, (S, H, W, 3) RGB for colour; integer or float, as stored.
+        photometric: Their colour space now.
+        decoder: What decoded them: a name of `DECODERS`, "zlib" or "native".
+    """
+
+    samples: NDArray[Any]
+    photometric: str
+    decoder: str
+
+
+def decode(header: Header) -> Stored:
     """Stored samples of a whole file.
-
-    Returns:
-        (S, H, W) for grey and palette images, (S, H, W, 3) RGB for colour; integer or float, as stored.
 
     Raises:
         PixelDataError: The pixel data are truncated, corrupt, or do not fit the header.
-        UnsupportedImageError: No decoder for the transfer syntax or the colour space.
+        UnsupportedImageError: No decoder for the transfer syntax, the colour space or the layout of bits.
     """
     with refusing(header.path, "holds pixel data that cannot be decoded", remedy=_EXPORT_AGAIN):
-        dataset = pydicom.dcmread(header.path)
-        syntax = header.syntax
-        plugin = _plugin(header)
-        if syntax in _NATIVE:
-            _require_native_length(header, dataset)
-        elif syntax != uid.RLELossless:
-            _require_matching_codestreams(header, dataset)
-        else:
-            _encoded_frames(header, dataset)
-        _require_aligned_bits(header)
-        if plugin == "gdcm":
-            decoded, space = _decode_apart(header)
-        else:
-            decoded, result = get_decoder(syntax).as_array(dataset, decoding_plugin=plugin)
-            space = str(result["photometric_interpretation"])
-        samples = () if header.samples_per_pixel == 1 else (header.samples_per_pixel,)
-        stored: NDArray[Any] = decoded.reshape(*header.shape, *samples)  # (S, H, W) or (S, H, W, 3)
-        if space not in (_GREY if not samples else _RGB_RESULTS):
+        layout = Layout.of(header)
+        layout.require_aligned(header.path, realigned=header.syntax in _KEEPS_ALL_BITS)
+        element = read_pixel_element(header.path, header.parsed, expected=layout.native_bytes)
+        samples, space, decoder = _decoded(header, element, layout)
+        shape = (*header.shape, 3) if layout.samples_per_pixel == 3 else header.shape
+        samples = layout.shifted_down(samples.reshape(shape))  # (S, H, W) or (S, H, W, 3)
+        if space == "YBR_PARTIAL_422":
+            samples, space = _from_partial_range(samples), "RGB"
+        if space not in (_GREY if samples.ndim == 3 else _RGB_RESULTS):
             raise UnsupportedImageError(
-                f"{header.path} has the colour space {space!r} with {header.samples_per_pixel} samples per pixel",
+                f"{header.path} has a colour space that does not fit {layout.samples_per_pixel} sample(s) a pixel",
                 remedy="Export it as MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB or YBR_FULL.",
             )
-        return stored
+        return Stored(samples=samples, photometric=space, decoder=decoder)
+
+
+def _decoded(header: Header, element: PixelElement, layout: Layout) -> tuple[NDArray[Any], str, str]:
+    """Samples in any shape, their colour space, and the decoder."""
+    syntax, options = header.syntax, layout.options(element)
+    if syntax in _NATIVE:
+        _require_native_length(header, element, layout)
+        partial = layout.photometric == "YBR_PARTIAL_422"
+        if partial:  # laid out as its full-range sister, which pydicom knows
+            options |= {"photometric_interpretation": "YBR_FULL_422", "as_rgb": False}
+        samples, result = get_decoder(syntax).as_array(element.value, **options)
+        return samples, "YBR_PARTIAL_422" if partial else str(result["photometric_interpretation"]), _NATIVE_DECODER
+    if syntax == _DEFLATED_FRAMES:
+        content, bits = _inflated_frames(header, element, layout)
+        options |= {"bits_allocated": bits, "bits_stored": min(layout.bits_stored, bits)}
+        samples, result = get_decoder(uid.ExplicitVRLittleEndian).as_array(content, **options)
+        return samples, str(result["photometric_interpretation"]), "zlib"
+    plugin = _plugin(header, precision=_checked_precision(header, element))
+    if plugin == _GDCM:
+        layout.require_aligned(header.path, realigned=False)
+        return (*_decode_apart(header), plugin)
+    if syntax == uid.RLELossless and plugin != _OURS:
+        _require_run_lengths(header, element, layout)
+    decoder = _our_decoder(syntax) if plugin == _OURS else get_decoder(syntax)
+    samples, result = decoder.as_array(element.value, decoding_plugin=plugin, **options)
+    return samples, str(result["photometric_interpretation"]), plugin
+
+
+@cache
+def _our_decoder(syntax: uid.UID) -> Decoder:
+    # One of our own, so that pydicom decodes elsewhere in the process as it always does.
+    decoder = Decoder(syntax)
+    decoder.add_plugin(_OURS, (codecs_plugin.__name__, codecs_plugin.decode_frame.__name__))
+    return decoder
 
 
 def _decode_apart(header: Header) -> tuple[NDArray[Any], str]:
@@ -107,96 +157,119 @@ def _decode_apart(header: Header) -> tuple[NDArray[Any], str]:
     return decoded, str(description["photometric_interpretation"])
 
 
-def _plugin(header: Header) -> str:
-    """The decoder to use; empty for native data."""
-    if header.syntax in _NATIVE:
-        return ""
-    wanted = _DECODERS.get(header.syntax, ())
-    installed = get_decoder(header.syntax).available_plugins if wanted else ()
-    usable = [plugin for plugin in wanted if plugin in installed]
-    twelve_bit = header.syntax == uid.JPEGExtended12Bit and int(header.dataset.BitsStored) > 8
-    if not usable or twelve_bit:
-        raise UnsupportedImageError(
-            f"{header.path} is compressed as {header.syntax.name}{' with 12 bits' if twelve_bit else ''}, for which"
-            " there is no decoder",
-            remedy="Decompress it first (dcmdjpeg, gdcmconv)."
-            if twelve_bit or not wanted
-            else "Install the decoders: pip install 'mediscan[codecs]'.",
-        )
-    return usable[0]
+def _plugin(header: Header, *, precision: int) -> str:
+    """The decoder to use for compressed data of so many bits a sample."""
+    wanted = DECODERS.get(header.syntax, ())
+    if header.syntax in _LOSSY_JPEG and precision > 8:
+        wanted = _JPEG_12_BIT
+    for plugin in wanted:
+        decoder = _our_decoder(header.syntax) if plugin == _OURS else get_decoder(header.syntax)
+        if plugin in decoder.available_plugins:
+            return plugin
+    name = registered_name(header.syntax) or "something unknown"
+    raise UnsupportedImageError(
+        f"{header.path} is compressed as {name} ({precision} bits), for which there is no decoder",
+        remedy="Install the decoders: pip install 'mediscan[codecs]'."
+        if wanted
+        else "Convert it to a native transfer syntax first (dcmdjpeg, gdcmconv).",
+    )
 
 
-def _require_native_length(header: Header, dataset: pydicom.Dataset) -> None:
+def _require_native_length(header: Header, element: PixelElement, layout: Layout) -> None:
     """Native pixel data must be all there, and of the number of frames that the header states."""
-    element = next(dataset.get_item(keyword) for keyword in PIXEL_KEYWORDS if keyword in dataset)
-    actual = len(element.value)
-    # pydicom returns what is left of the file where an element claims more.
-    declared = getattr(element, "length", actual)
-    planes, rows, columns = header.shape
-    bits = rows * columns * header.samples_per_pixel * int(dataset.BitsAllocated)
-    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
-        bits = bits * 2 // 3
-    expected = math.ceil(bits * planes / 8)
-    if actual < expected or declared not in (actual, _UNDEFINED_LENGTH):
+    actual, expected = len(element.value), layout.native_bytes
+    if actual < expected or element.declared not in (actual, _UNDEFINED_LENGTH):
         raise PixelDataError(
-            f"{header.path} is truncated: {actual} bytes of pixel data where {max(expected, declared)} are announced",
+            f"{header.path} is truncated: {actual} bytes of pixel data where"
+            f" {max(expected, element.declared)} are announced",
             remedy=_EXPORT_AGAIN,
         )
-    if (actual - expected) * 8 >= bits:
+    if (actual - expected) * 8 >= layout.frame_bits:
         raise PixelDataError(
-            f"{header.path} holds {actual} bytes of pixel data, but {expected} for its {planes} frame(s)",
-            remedy="Correct NumberOfFrames, Rows, Columns and BitsAllocated, or export the file again.",
+            f"{header.path} holds {actual} bytes of pixel data, but {expected} for its {layout.frames} frame(s)",
+            remedy=_CORRECT_HEADER,
         )
 
 
-def _encoded_frames(header: Header, dataset: pydicom.Dataset) -> Iterator[bytes]:
-    frames = list(generate_frames(dataset.PixelData, number_of_frames=header.frames))
-    if len(frames) != header.frames:
+def _encoded_frames(header: Header, element: PixelElement) -> Iterator[bytes]:
+    """The frames one by one; at the end their number must be the header's."""
+    found = 0
+    for frame in generate_frames(element.value, number_of_frames=header.frames):
+        found += 1
+        yield frame
+    if found != header.frames:
         raise PixelDataError(
-            f"{header.path} holds {len(frames)} encoded frame(s) where its header states {header.frames}",
+            f"{header.path} holds {found} encoded frame(s) where its header states {header.frames}",
             remedy="Correct NumberOfFrames, or export the file again.",
         )
-    return iter(frames)
 
 
-def _require_matching_codestreams(header: Header, dataset: pydicom.Dataset) -> None:
-    """Each frame must end, and be as large as the header says: decoders trust the codestream and allocate by it."""
-    for number, frame in enumerate(_encoded_frames(header, dataset), start=1):
-        size = _coded_size(frame)
-        if size != header.shape[1:]:
+def _checked_precision(header: Header, element: PixelElement) -> int:
+    """Bits a sample of the compressed frames.
+
+    Each frame must end, and be as large as the header says: decoders trust the codestream and allocate by it.
+    """
+    precision = 0
+    for number, frame in enumerate(_encoded_frames(header, element), start=1):
+        if header.syntax not in DECODERS or header.syntax == uid.RLELossless:
+            continue
+        size = frame_size(frame)
+        coded = (size.rows, size.columns, size.components) if size else None
+        stated = (*header.shape[1:], header.samples_per_pixel)
+        if size is None or coded != stated:
             raise PixelDataError(
-                f"{header.path} encodes frame {number} as {size} where its header states {header.shape[1:]}",
+                f"{header.path} encodes frame {number} as {coded} where its header states {stated}"
+                " (rows, columns, colours)",
                 remedy=_EXPORT_AGAIN,
             )
-        if _END_OF_IMAGE not in frame[-64:]:
+        if END_OF_IMAGE not in frame[-64:]:
             raise PixelDataError(f"{header.path} is truncated: frame {number} has no end", remedy=_EXPORT_AGAIN)
+        precision = max(precision, size.precision)
+    return precision or int(header.dataset.get("BitsStored") or 0)
 
 
-def _coded_size(frame: bytes) -> tuple[int, int] | None:
-    """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 codestream states; None where it states none."""
-    codestream = frame.find(b"\xff\x4f\xff\x51", 0, 1 << 16)  # some writers leave the JP2 boxes around it
-    if codestream >= 0:
-        right, bottom, left, top = (
-            int.from_bytes(frame[codestream + at : codestream + at + 4], "big") for at in (8, 12, 16, 20)
-        )
-        return bottom - top, right - left
-    position = 2
-    while frame[:2] == b"\xff\xd8" and position + 9 <= len(frame) and frame[position] == 0xFF:
-        marker = frame[position + 1]
-        if marker in _START_OF_FRAME:
-            return int.from_bytes(frame[position + 5 : position + 7], "big"), int.from_bytes(
-                frame[position + 7 : position + 9], "big"
+def _require_run_lengths(header: Header, element: PixelElement, layout: Layout) -> None:
+    """No RLE frame may decode to more than its size: pydicom's decoder would, and ours does not."""
+    limit = math.ceil(layout.frame_bits / 8) + layout.samples_per_pixel * layout.bits_allocated  # odd planes are padded
+    for number, frame in enumerate(_encoded_frames(header, element), start=1):
+        if run_length_bytes(frame, limit=limit) > limit:
+            raise PixelDataError(
+                f"{header.path} has run lengths beyond the size of frame {number}", remedy=_EXPORT_AGAIN
             )
-        # A marker may be preceded by fill bytes; every other one carries its length.
-        position += 1 if marker == 0xFF else 2 + int.from_bytes(frame[position + 2 : position + 4], "big")
-    return None
 
 
-def _require_aligned_bits(header: Header) -> None:
-    """Values must lie in the lowest bits, as the standard demands since 2014 and pydicom takes for granted."""
-    stored, high = header.dataset.get("BitsStored"), header.dataset.get("HighBit")
-    if stored is not None and high is not None and int(high) != int(stored) - 1:
-        raise UnsupportedImageError(
-            f"{header.path} stores its {stored} bits up to bit {high} instead of {int(stored) - 1}",
-            remedy="Convert it with a tool that realigns the samples (dcmconv, gdcmconv).",
-        )
+def _inflated_frames(header: Header, element: PixelElement, layout: Layout) -> tuple[bytes, int]:
+    """Native frames out of deflated ones, and the bits allocated to a sample in them.
+
+    Source: DICOM PS3.5 annex A.4.13; a frame of single bits fills whole bytes, which native frames do not.
+    """
+    size, frames = math.ceil(layout.frame_bits / 8), []
+    for number, frame in enumerate(_encoded_frames(header, element), start=1):
+        content = inflate(frame, limit=size + 2)
+        if not size <= len(content) <= size + size % 2:
+            raise PixelDataError(
+                f"{header.path} inflates frame {number} to other than the {size} bytes of its header",
+                remedy=_EXPORT_AGAIN,
+            )
+        frames.append(content[:size] if layout.bits_allocated > 1 else _unpacked(content, layout))
+    return b"".join(frames), max(layout.bits_allocated, 8)
+
+
+def _unpacked(packed: bytes, layout: Layout) -> bytes:
+    return np.unpackbits(np.frombuffer(packed, dtype=np.uint8), bitorder="little", count=layout.frame_bits).tobytes()
+
+
+def _from_partial_range(ybr: NDArray[Any]) -> NDArray[np.uint8]:
+    """(S, H, W, 3) RGB from YBR_PARTIAL, in which black is 16 and white 235.
+
+    Source: DICOM PS3.3 C.7.6.3.1.2 (2004), ITU-R BT.601.
+    """
+    luma, blue, red = (ybr[..., index].astype(np.float32) for index in range(3))
+    luma, blue, red = (luma - 16) * (255 / 219), (blue - 128) * (255 / 224), (red - 128) * (255 / 224)
+    channels: Sequence[NDArray[np.float32]] = (
+        luma + 1.402 * red,
+        luma - 0.344136 * blue - 0.714136 * red,
+        luma + 1.772 * blue,
+    )
+    rgb: NDArray[np.uint8] = np.clip(np.rint(np.stack(channels, axis=-1)), 0, 255).astype(np.uint8)
+    return rgb

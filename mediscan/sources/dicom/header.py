@@ -2,33 +2,30 @@
 
 import math
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pydicom
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_dataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.dataelem import RawDataElement
+from pydicom.uid import UID
 
 from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
-from mediscan.sources.boundary import (
-    MAX_DECODED_BYTES,
-    quiet,
-    refusing,
-    require_decoded_size,
-    require_file_size,
-    too_large,
-)
+from mediscan.sources.boundary import quiet, refusing, require_decoded_size, require_file_size
 from mediscan.sources.description import PatientFacts
+from mediscan.sources.dicom.objects import other_object, registered_name
+from mediscan.sources.dicom.parsing import PREAMBLE_BYTES, PREFIX, Parsed, parse
 from mediscan.study import ImageMeta, Sex
 
-PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_PIXEL_TAGS = {bytes.fromhex(tag) for tag in ("e07f1000", "e07f0800", "e07f0900", "7fe00010", "7fe00008", "7fe00009")}
-_PREAMBLE_LENGTH = 132
-_CHUNK = 1 << 20
+# The groups that a file without preamble may start with, and either no VR or one that their first elements have.
+_BARE_START = re.compile(
+    rb"[\x02\x08]\x00[\x00-\x18]\x00(UL|OB|UI|CS|SH|LO|DA|[\x00-\xff][\x00-\x01]\x00\x00)", re.DOTALL
+)
+_MAX_TEXT_BYTES = 1 << 20
+_MAX_NUMBERS_BYTES = 1 << 16
 _HEADER_REMEDY = "Export the file again from its origin."
 
 _VIEW_CODES = {  # DICOM PS3.16 CID 4010 and 4014, SNOMED CT → the defined terms of View Position (0018,5101)
@@ -42,6 +39,7 @@ _VIEW_CODES = {  # DICOM PS3.16 CID 4010 and 4014, SNOMED CT → the defined ter
     "399352003": "LM",
 }
 _AGE = re.compile(r"(?P<count>\d{1,3})(?P<unit>[DWMY])")
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,6}))?)?)?)?(?:[+-]\d{4})?$")
 _PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 _DATE_AND_TIME = (
     ("AcquisitionDate", "AcquisitionTime"),
@@ -53,22 +51,24 @@ _DATE_AND_TIME = (
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A DICOM file up to its pixel data.
-
-    `has_pixels` is whether pixel data follow, which pydicom alone does not tell from a file that just ends.
-    """
+    """A DICOM file up to its pixel data."""
 
     path: Path
-    dataset: pydicom.Dataset
-    has_pixels: bool
+    parsed: Parsed
 
     @property
-    def syntax(self) -> UID:
-        """The transfer syntax.
+    def dataset(self) -> pydicom.Dataset:
+        """The elements before the pixel data."""
+        return self.parsed.dataset
 
-        Raises:
-            AttributeError: The file states none; callers are inside `refusing`.
-        """
+    @property
+    def has_pixels(self) -> bool:
+        """Whether pixel data follow."""
+        return self.parsed.pixel_offset is not None
+
+    @cached_property
+    def syntax(self) -> UID:
+        """The transfer syntax."""
         return UID(self.dataset.file_meta.TransferSyntaxUID)
 
     @property
@@ -81,7 +81,7 @@ class Header:
         """1 for grey and palette images, 3 for colour."""
         return int(self.dataset.get("SamplesPerPixel") or 1)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
         """(S, H, W): planes, rows, columns."""
         return self.frames, int(self.dataset.Rows), int(self.dataset.Columns)
@@ -93,47 +93,51 @@ class Header:
             SourceError: There are no pixels (NO_PIXELS), they are cut off (PIXEL_DATA), or too many (FILE_TOO_LARGE).
         """
         with refusing(self.path, "has a damaged image description", remedy=_HEADER_REMEDY):
-            storage = UID(text(self.dataset, "SOPClassUID") or "").name
+            sop_class = text(self.dataset, "SOPClassUID") or ""
+            storage = registered_name(sop_class) or "no known SOP class"
+            other = other_object(sop_class)
+            if other:
+                raise UnsupportedImageError(
+                    f"{self.path} is DICOM but holds no image ({storage}: {other.name})",
+                    remedy=other.remedy,
+                    code=Code.UNSUPPORTED_IMAGE if self.has_pixels else Code.NO_PIXELS,
+                )
             if not self.has_pixels and ("Rows" in self.dataset or "Image Storage" in storage):
                 raise PixelDataError(
                     f"{self.path} ends before its pixel data", remedy="Transfer the file again; it is incomplete."
                 )
             if not self.has_pixels:
                 raise UnsupportedImageError(
-                    f"{self.path} is DICOM but holds no image ({storage or 'no SOP class'})",
+                    f"{self.path} is DICOM but holds no image ({storage})",
                     remedy="Send image objects; leave out reports, documents and directory files.",
                     code=Code.NO_PIXELS,
                 )
             require_decoded_size(self.path, samples=math.prod(self.shape) * self.samples_per_pixel)
 
 
+def is_dicom(start: bytes) -> bool:
+    """Whether a file is DICOM by its first 132 bytes or more.
+
+    It is where the prefix DICM follows the preamble, or where it starts with what a data set without a preamble starts
+    with: an element of group 0002 or 0008, little endian.
+
+    Source: DICOM PS3.10 7.1.
+    """
+    return start[PREAMBLE_BYTES : PREAMBLE_BYTES + len(PREFIX)] == PREFIX or bool(_BARE_START.match(start))
+
+
 def open_header(path: Path) -> Header:
     """The header of a DICOM file, and whether pixel data follow it.
 
     Raises:
-        NotDicomError: The file has no DICOM preamble.
-        SourceError: The file cannot be read, its header is damaged, or it inflates beyond the cap.
+        NotDicomError: The file is not DICOM.
+        SourceError: The file cannot be read, its header is damaged, or larger than any image has.
     """
     with refusing(path, "has a damaged DICOM header", kind=SourceError, remedy=_HEADER_REMEDY), path.open("rb") as file:
-        if file.read(_PREAMBLE_LENGTH)[128:] != b"DICM":
+        if not is_dicom(file.read(PREAMBLE_BYTES + len(PREFIX))):
             raise _not_dicom(path)
         require_file_size(path)
-        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)  # noqa: FBT003 - explicit VR, little endian: PS3.10 7.1
-        deflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
-        if deflated:
-            # pydicom would inflate all of it into memory, whatever comes out.
-            _require_inflated_size(path, file.read())
-        file.seek(0)
-        try:
-            dataset = pydicom.dcmread(file, stop_before_pixels=not deflated)
-        except InvalidDicomError:
-            raise _not_dicom(path) from None
-        if not deflated:
-            return Header(path=path, dataset=dataset, has_pixels=file.read(4) in _PIXEL_TAGS)
-        present = [keyword for keyword in PIXEL_KEYWORDS if keyword in dataset]
-        for keyword in present:
-            del dataset[keyword]
-        return Header(path=path, dataset=dataset, has_pixels=bool(present))
+        return Header(path=path, parsed=parse(path, file))
 
 
 def read_header(path: str | Path) -> pydicom.Dataset:
@@ -158,7 +162,7 @@ def text(dataset: pydicom.Dataset, keyword: str) -> str | None:
     """
     with quiet():
         try:
-            value = dataset.get(keyword)
+            value = _bounded(dataset, keyword, limit=_MAX_TEXT_BYTES)
             if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
                 value = value[0] if len(value) else None
             return (str(value).strip("\0 \t\r\n") or None) if value is not None else None
@@ -170,13 +174,21 @@ def numbers(dataset: pydicom.Dataset, keyword: str) -> tuple[float, ...]:
     """An element's values as numbers; empty where it is absent, empty or unreadable. As `text`, descriptive only."""
     with quiet():
         try:
-            value = dataset.get(keyword)
+            value = _bounded(dataset, keyword, limit=_MAX_NUMBERS_BYTES)
             if value is None or isinstance(value, (str, bytes)):
                 return ()
             found = tuple(float(part) for part in (value if isinstance(value, Sequence) else (value,)))
         except Exception:  # noqa: BLE001 - as in `text`
             return ()
     return found if all(math.isfinite(number) for number in found) else ()
+
+
+def _bounded(dataset: pydicom.Dataset, keyword: str, *, limit: int) -> Any:  # noqa: ANN401 - an element's value is of any type
+    """An element's value; None where it is longer than any descriptive one, for converting it would take minutes."""
+    raw = dataset.get_item(keyword) if keyword in dataset else None
+    if raw is None or (isinstance(raw, RawDataElement) and len(raw.value or b"") > limit):
+        return None
+    return dataset.get(keyword)
 
 
 def frame_macro(dataset: pydicom.Dataset, macro: str, frame: int = 0) -> pydicom.Dataset:
@@ -277,31 +289,19 @@ def parse_moment(stamp: str) -> datetime | None:
 
     Source: DICOM PS3.5 6.2.
     """
-    digits = re.split(r"[+-]", stamp, maxsplit=1)[0]
-    for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d"):
-        try:
-            moment = datetime.strptime(digits, pattern)  # noqa: DTZ007 - DICOM dates are local wall time
-        except ValueError:
-            continue
-        # strptime accepts single digits, and so reads 202401021 as a date and an hour.
-        if len(digits.split(".")[0]) == len(moment.strftime(pattern.removesuffix(".%f"))):
-            return moment
-    return None
-
-
-def _require_inflated_size(path: Path, packed: bytes) -> None:
-    inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    for start in range(0, len(packed), _CHUNK):
-        pending = packed[start : start + _CHUNK]
-        while pending and not inflater.eof:
-            total += len(inflater.decompress(pending, _CHUNK))
-            pending = inflater.unconsumed_tail
-            if total > MAX_DECODED_BYTES:
-                raise too_large(path, "inflates beyond the limit")
+    found = _MOMENT.match(stamp)
+    if not found:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    try:
+        # DICOM dates are local wall time; a leap second counts as the last of its minute.
+        return datetime(year, month, day, hour, minute, min(second, 59), int((found[7] or "").ljust(6, "0")))  # noqa: DTZ001
+    except ValueError:
+        return None
 
 
 def _not_dicom(path: Path) -> NotDicomError:
     return NotDicomError(
-        f"{path} is not DICOM: it has no DICM mark after a 128-byte preamble",
+        f"{path} is not DICOM: it has no DICM mark after a 128-byte preamble, and starts with no element",
         remedy="Name files by what they are, or export this one as a DICOM Part 10 file.",
     )

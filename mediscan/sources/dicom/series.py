@@ -1,134 +1,163 @@
-"""A folder that holds one DICOM series: which files, in which order, as one volume."""
+"""DICOM images by their place in the patient: files, multi-frame objects, and series of files as one volume."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mediscan.errors import Code, SourceError, UnsupportedImageError
-from mediscan.sources.boundary import refusing, require_decoded_size
+from mediscan.diagnosis import Flag
+from mediscan.errors import Code, SourceError
+from mediscan.sources.boundary import quiet, refusing
 from mediscan.sources.description import ImageDescription
-from mediscan.sources.dicom.header import Header, image_meta, numbers, open_header, patient_facts, text
+from mediscan.sources.dicom.files import SeriesMembers
+from mediscan.sources.dicom.flags import header_flags
+from mediscan.sources.dicom.frames import frame_stack
+from mediscan.sources.dicom.header import Header, image_meta, numbers, open_header, patient_facts
 from mediscan.sources.dicom.read import to_pixels
+from mediscan.sources.dicom.stack import Placing, Stack, stack
+from mediscan.sources.geometry import Affine, Turn, display_turn, is_orientation, normal_lps, spacing_mm, stack_affine
 from mediscan.sources.pixels import Pixels
 from mediscan.study import ImageMeta
 
-_DICOM_SUFFIXES = (".dcm", ".dicom")
-_ONE_SERIES = "Put each series of equal images into a folder of its own."
-_EVEN_MM = 0.01
-"""Slices whose distances differ by less than this share one spacing."""
+_AS_STORED = Turn(axes=(0, 1, 2), reversed_axes=frozenset())
 
 
-def series_files(folder: Path) -> tuple[Path, ...]:
-    """The DICOM files that lie in a folder itself, by name; hidden files, DICOMDIR and other formats are left out.
+@quiet()  # once for all that is asked of the headers
+def read_series(members: SeriesMembers) -> Pixels:
+    """A DICOM series as one volume, turned to be displayed as radiologists do.
 
-    Raises:
-        SourceError: There are none (FILE_NOT_FOUND), or the folder cannot be read.
-    """
-    with refusing(folder, "cannot be listed", kind=SourceError, remedy="Check the folder."):
-        files = tuple(
-            path
-            for path in sorted(folder.iterdir())
-            if path.is_file()
-            and not path.name.startswith(".")
-            and path.name.upper() != "DICOMDIR"
-            and (path.suffix.lower() in _DICOM_SUFFIXES or _is_dicom(path))
-        )
-    if not files:
-        raise SourceError(
-            f"folder {folder} holds no DICOM file",
-            remedy="Name the folder that holds the slices themselves.",
-            code=Code.FILE_NOT_FOUND,
-        )
-    return files
-
-
-def read_series(folder: Path) -> Pixels:
-    """A DICOM series as one volume.
-
-    Values are (S, H, W), slices along the normal of their plane (for axial slices from the feet to the head), each
-    rescaled by its own header; without positions, by instance number. The first slice says how to show them.
+    Values are (S, H, W), each slice rescaled by its own header; the first says how to show them. The acquired planes
+    stay planes and follow their normal: axial ones from the feet to the head, coronal ones from anterior to posterior,
+    sagittal ones from the patient's left to the right. Without positions they are sorted by instance number, and left
+    as stored. `affine` is None where they have no positions or are unevenly spaced.
 
     Raises:
-        UnsupportedImageError: The folder mixes series, sizes or orientations, or a position or number stands twice.
+        UnsupportedImageError: The files make no one volume (MIXED_SERIES).
         SourceError: A member cannot be read, or all together are too large.
     """
-    headers = _ordered(folder)
-    slices = [to_pixels(header) for header in headers]
-    values = np.concatenate([one.values for one in slices])  # (S, H, W) from S times (1, H, W)
-    return replace(slices[0], values=values, meta=_series_meta(headers))
+    found = _stack(members)
+    if len(found.headers) == 1:
+        return _read_one(found.headers[0])
+    first = to_pixels(found.headers[0])  # (1, H, W)
+    stored_shape = len(found.headers), *first.values.shape[1:]
+    turn = _AS_STORED if found.placing is None else display_turn(found.placing.affine, across=0)
+    values = np.empty(turn.shape(stored_shape), dtype=np.float32)  # (S, H, W), turned
+    stored = turn.before(values)  # (S, H, W), as in the files
+    stored[0] = first.values[0]
+    for index, header in enumerate(found.headers[1:], start=1):
+        stored[index] = to_pixels(header).values[0]
+    return replace(first, values=values, meta=_series_meta(found), affine=_turned_affine(found.placing, stored_shape))
 
 
-def describe_series(folder: Path) -> ImageDescription:
-    """What the headers of a series say; raises as `read_series`, as far as the headers tell."""
-    headers = _ordered(folder)
-    return ImageDescription(meta=_series_meta(headers), patient=patient_facts(headers[0]))
+@quiet()
+def describe_series(members: SeriesMembers) -> ImageDescription:
+    """What the headers of a series say; raises as `read_series`, as far as the headers tell.
 
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
-def _ordered(folder: Path) -> list[Header]:
-    """The headers of a series in the order of its slices, checked to make one volume."""
-    headers = [open_header(path) for path in series_files(folder)]
-    for header in headers:
-        header.require_image()
-    if len(headers) == 1:
-        return headers
-    with refusing(folder, "holds slices with damaged headers", kind=SourceError, remedy="Export the series again."):
-        _require_one(folder, "series", {text(header.dataset, "SeriesInstanceUID") for header in headers})
-        _require_one(folder, "image sizes", {header.shape[1:] for header in headers})
-        _require_one(folder, "kinds of pixels", {text(one.dataset, "PhotometricInterpretation") for one in headers})
-        if any(header.frames > 1 for header in headers):
-            raise UnsupportedImageError(f"folder {folder} holds several multi-frame files", remedy=_ONE_SERIES)
-        planes, rows, columns = len(headers), *headers[0].shape[1:]
-        require_decoded_size(folder, samples=planes * rows * columns * headers[0].samples_per_pixel)
-        places = _positions_mm(folder, headers)
-        if places is None:
-            places = np.asarray([int(header.dataset.get("InstanceNumber") or 0) for header in headers], dtype=float)
-        if len(set(places.tolist())) < len(headers):
-            raise UnsupportedImageError(
-                f"folder {folder} holds several images of the same place",
-                remedy="Put each phase or pass into a folder.",
-            )
-        return [headers[index] for index in np.argsort(places)]
-
-
-def _require_one(folder: Path, what: str, found: set[object]) -> None:
-    if len(found) > 1:
-        raise UnsupportedImageError(f"folder {folder} mixes {len(found)} different {what}", remedy=_ONE_SERIES)
-
-
-def _positions_mm(folder: Path, headers: Sequence[Header]) -> NDArray[np.float64] | None:
-    """(S,) distances of the slices along their common normal; None where a slice has no position.
-
-    Source: DICOM PS3.3 C.7.6.2.1.1.
+    Slices of the same place are decoded to see whether they are the same image.
     """
-    positions = [numbers(header.dataset, "ImagePositionPatient") for header in headers]
-    orientations = [numbers(header.dataset, "ImageOrientationPatient") for header in headers]
-    if any(len(one) != 3 for one in positions) or any(len(one) != 6 for one in orientations):
+    found = _stack(members)
+    if len(found.headers) == 1:
+        described = _describe_one(found.headers[0])
+    else:
+        described = ImageDescription(
+            meta=_series_meta(found), patient=patient_facts(found.headers[0]), flags=_flags_of(found.headers)
+        )
+    return replace(described, flags=(*described.flags, *members.flags, *found.flags))
+
+
+@quiet()
+def read_file(path: Path) -> Pixels:
+    """One DICOM file; the frames of a volume are sorted and turned as the slices of a series, all else is as stored.
+
+    Raises:
+        SourceError: As `read_dicom`; and (MIXED_SERIES) the frames make no one volume.
+    """
+    return _read_one(open_header(path))
+
+
+@quiet()
+def describe_file(path: Path) -> ImageDescription:
+    """What a DICOM file's header says; raises as `read_file`, as far as the header tells."""
+    return _describe_one(open_header(path))
+
+
+def _stack(members: SeriesMembers) -> Stack:
+    headers = members.headers()
+    with refusing(
+        members.source, "holds slices with damaged headers", kind=SourceError, remedy="Export the series again."
+    ):
+        return stack(members.source, headers)
+
+
+def _read_one(header: Header) -> Pixels:
+    header.require_image()
+    frames = frame_stack(header)  # before decoding, which takes longer
+    pixels = to_pixels(header)
+    if frames is None:
+        return replace(pixels, affine=_plane_affine(header))
+    order, placing, _ = frames
+    turn = display_turn(placing.affine, across=0)
+    return replace(
+        pixels,
+        values=turn.values(pixels.values[order]),  # (S, H, W)
+        meta=_placed_meta(pixels.meta, placing),
+        affine=_turned_affine(placing, pixels.values.shape),
+    )
+
+
+def _describe_one(header: Header) -> ImageDescription:
+    header.require_image()
+    described = ImageDescription(meta=image_meta(header), patient=patient_facts(header), flags=header_flags(header))
+    frames = frame_stack(header)
+    if frames is None:
+        return described
+    _, placing, flags = frames
+    return replace(described, meta=_placed_meta(described.meta, placing), flags=(*described.flags, *flags))
+
+
+def _flags_of(headers: Sequence[Header]) -> tuple[Flag, ...]:
+    """What the slices' own headers flag, each thing once."""
+    by_code: dict[Code, Flag] = {}
+    for header in headers:
+        for flag in header_flags(header):
+            by_code.setdefault(flag.code, flag)
+    return tuple(by_code.values())
+
+
+def _turned_affine(placing: Placing | None, stored_shape: Sequence[int]) -> Affine | None:
+    if placing is None or not placing.is_even:
         return None
-    axes = np.asarray(orientations)  # (S, 6)
-    if not np.allclose(axes, axes[0], atol=1e-3):
-        raise UnsupportedImageError(f"folder {folder} mixes slices of different orientations", remedy=_ONE_SERIES)
-    normal = np.cross(axes[0, :3], axes[0, 3:])  # (3,)
-    distances: NDArray[np.float64] = np.round(np.asarray(positions) @ normal, 4)  # (S,)
-    return distances
+    return display_turn(placing.affine, across=0).affine(placing.affine, stored_shape)
 
 
-def _series_meta(headers: Sequence[Header]) -> ImageMeta:
-    meta = image_meta(headers[0])
-    if len(headers) == 1 or meta.spacing_mm is None:
-        return meta
-    places = _positions_mm(headers[0].path.parent, headers)
-    if places is None:
-        between = numbers(headers[0].dataset, "SpacingBetweenSlices")[:1]
-        return replace(meta, spacing_mm=(*meta.spacing_mm[:2], *(abs(gap) for gap in between if gap)))
-    gaps = np.diff(places)  # (S - 1,)
+def _placed_meta(meta: ImageMeta, placing: Placing) -> ImageMeta:
+    turned = display_turn(placing.affine, across=0).affine(placing.affine, (1, 1, 1))
+    spacing = spacing_mm(turned)
     # Uneven slices have no one spacing; the in-plane one still holds.
-    even = float(np.ptp(gaps)) <= _EVEN_MM
-    return replace(meta, spacing_mm=(*meta.spacing_mm[:2], *([float(np.median(gaps))] if even else [])))
+    return replace(meta, spacing_mm=spacing if placing.is_even else spacing[:2])
+
+
+def _series_meta(found: Stack) -> ImageMeta:
+    first = found.headers[0]
+    meta = image_meta(first)
+    if found.placing is not None:
+        return _placed_meta(meta, found.placing)
+    if meta.spacing_mm is None:
+        return meta
+    between = numbers(first.dataset, "SpacingBetweenSlices")[:1]
+    return replace(meta, spacing_mm=(*meta.spacing_mm[:2], *(abs(gap) for gap in between if gap)))
+
+
+def _plane_affine(header: Header) -> Affine | None:
+    """The affine of a single plane that says where it lies; its third axis is the normal of the slice's thickness."""
+    position = numbers(header.dataset, "ImagePositionPatient")
+    orientation = numbers(header.dataset, "ImageOrientationPatient")
+    spacing = numbers(header.dataset, "PixelSpacing")
+    if header.frames > 1 or len(position) != 3 or len(spacing) != 2 or min(spacing) <= 0:
+        return None
+    if not is_orientation(orientation):
+        return None
+    thickness = numbers(header.dataset, "SliceThickness")[:1]
+    step = normal_lps(orientation) * (thickness[0] if thickness and thickness[0] > 0 else 1.0)
+    return stack_affine(origin_lps=position, orientation_lps=orientation, spacing_mm=spacing, step_lps=step)

@@ -6,21 +6,27 @@ the paragraph of an indication is then the first of the findings, and must not b
 
 import re
 
-_PART = r"""(?:lungs?|heart|cardiac|cardio(?:mediastinal|pericardial)|mediastin(?:um|al)|pleural?|hil(?:a|ar|um)|bon(?:y|es)
-    |osseous|skeletal|pulmonary|costophrenic|trachea|aorta|aortic|diaphragms?|hemidiaphragms?|soft[ ]tissues?|thorax
-    |liver|spleen|kidneys?|pancreas|gallbladder|ventric(?:les?|ular)|sulci|brain|bowel|bladder|vertebral|spine|ribs?)"""
-_SIGN = r"""(?:opacit|opacif|consolidat|effusion|pneumothora|infiltrat|atelecta|nodul|mass|edema|oedema|cardiomegaly|fracture
-    |lesion|abnormalit|airspace|air[ -]space|lymphadenopathy|hemorrhage|haemorrhage|hydronephrosis|cardiopulmonary|osseous
-    |pneumonia|radiograph|congestion|hyperinflat)"""
-_STATE = r"(?:is|are|was|were|has|have|appears?|remains?|demonstrates?|shows?|within|normal|clear|unremarkable|enlarged)\b"
+_PART = r"""(?:
+    lungs?|heart|cardiac|cardio(?:mediastinal|pericardial)|mediastin(?:um|al)|pleural?|hil(?:a|ar|um)
+    |bon(?:y|es)|osseous|skeletal|pulmonary|costophrenic|trachea|aorta|aortic|(?:hemi)?diaphragms?
+    |soft[ ]tissues?|thorax|liver|spleen|kidneys?|pancreas|gallbladder|ventric(?:les?|ular)|sulci|brain|bowel
+    |bladder|vertebral|spine|ribs?)"""
+_SIGN = r"""(?:
+    opacit|opacif|consolidat|effusion|pneumothora|infiltrat|atelecta|nodul|mass|edema|oedema|cardiomegaly
+    |fracture|lesion|abnormalit|airspace|air[ -]space|lymphadenopathy|hemorrhage|haemorrhage
+    |hydronephrosis|cardiopulmonary|osseous|pneumonia|congestion|hyperinflat)"""
+_STATE = r"""(?:is|are|was|were|has|have|appears?|remains?|demonstrates?|shows?|within|normal|clear|unremarkable
+    |enlarged)\b"""
 _VIEW = r"(?:views?|radiographs?|films?|images?|x-?rays?|study|examination|ct|mri)"
 # Every stretch between two words is bounded, so that the search stays linear in the text.
 _DESCRIBES_IMAGE = re.compile(
     rf"""(?:^|(?<=[.!?;])[ ]+|(?<=\n))[ \t]*(?:\d[.)][ ]*)?(?P<sentence>
         (?:(?:the|both|bilateral|visualized|no|left|right|remaining|upper|lower|stable|normal|mild|moderate)[ ]){{0,3}}
-            {_PART}\b(?![ ](?:rate|pain|failure|attack|disease|murmur|sounds?|transplant|cancer))[^.:\n]{{0,60}}?\b{_STATE}
+            {_PART}\b(?![ ](?:rate|pain|failure|attack|disease|murmur|sounds?|transplant|cancer))
+            [^.:\n]{{0,60}}?\b{_STATE}
             (?![^.\n]{{0,40}}(?:auscultat|\bcta))
         |there[ ](?:is|are|has[ ]been|have[ ]been)[ ][^.\n]{{0,80}}?{_SIGN}
+        |[^.:\n]{{0,60}}?{_SIGN}\w*[ ](?:is|are)[ ](?:again[ ]|now[ ])?(?:seen|noted|present|identified|visuali[sz]ed)\b
         |(?:no|without)[ ][^.\n]{{0,60}}?{_SIGN}
         |(?:the|single|two|one|three|ap|pa|frontal|portable|upright|lateral)\b[^.\n]{{0,60}}?\b{_VIEW}\b[^.\n]{{0,40}}?
             \b(?:demonstrates?|shows?|reveals?)\b

@@ -1,8 +1,251 @@
-"""Placeholder until the splitter is written."""
+"""A note cut into its sections.
 
+Findings must never be read as history. Whatever could be either is therefore not put into one of the sections of
+`headings.LEAKAGE_SAFE`: an unknown heading ends such a section, as does an empty line in a radiology report or a
+sentence that describes an image, and what follows goes to the section `note`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+
+from mediscan.sources.notes.headings import (
+    ADDENDUM,
+    CONCLUSIVE,
+    NOTE,
+    READERS,
+    Heading,
+    Likeness,
+    Scope,
+    is_subheading,
+)
+from mediscan.sources.notes.marks import Case, Mark, Stand, marks_in
+from mediscan.sources.notes.prose import first_image_sentence
+from mediscan.sources.notes.times import DateOrder, latest, moments, written_at
 from mediscan.study import NoteSection
 
+_FREE = Heading(name=NOTE, scope=Scope.OPEN)
+_LONGEST_RULE = 160
+_LINES = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
+# Three underscores are a word taken out for de-identification, four or more a line drawn across the page.
+_RULE = re.compile(r"[ \t]*(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]*")
+_SENTENCE_END = re.compile(r"[.!?:;)\]*]\s*$")
+_RULE_AT_START = re.compile(r"(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]{0,80}[\r\n]|\*\*")
+# What belongs to the next heading ("2. FINDINGS", "**FINDINGS") or is drawn around a section.
+_LOOSE_END = re.compile(
+    r"(?:(?<=\s)\*{1,3}|(?<=[.;]\s)\d{1,2}[.)]|(?<=\n)\d{1,2}[.)]|(?<=\n)(?:(?:[-=*~#+][ \t]?){3,120}|==|_{4,120}))$"
+)
+_MOST_LOOSE = 4
 
-def split_sections(text: str) -> tuple[NoteSection, ...]:
-    """The whole text as one section."""
-    return (NoteSection(name="note", text=text),)
+
+@dataclass(frozen=True, kw_only=True)
+class SectionSpan:
+    """Where one section stands in a note: characters `[start, end)`, without its heading. `at` is its own time."""
+
+    name: str
+    start: int
+    end: int
+    at: datetime | None = None
+
+
+def split_sections(text: str, *, order: DateOrder = DateOrder.UNKNOWN) -> tuple[NoteSection, ...]:
+    """The sections of an English radiology report, discharge summary or clinical note, in the order of their mention.
+
+    Text under no known heading is in the section `note`; a section that the note has twice is one, with its parts on
+    lines of their own. Nothing is left out but headings, rules and the space around them.
+
+    An addendum has the time of its heading; where an addendum is made of several, the last time. What a report says
+    of when it was dictated or signed is the time of what its reader wrote, not of the history that came with the
+    request. In other notes it is the time of all sections.
+
+    Args:
+        text: The note.
+        order: How dates in digits are written, where the source declares it.
+    """
+    spans = section_spans(text, order=order)
+    names = list(dict.fromkeys(span.name for span in spans))
+    stated = written_at(text, order=order)
+    is_report = any(span.name in CONCLUSIVE for span in spans)
+    sections = []
+    for name in names:
+        parts = [span for span in spans if span.name == name]
+        own = latest([span.at for span in parts if span.at])
+        if own is None and name != ADDENDUM.name and (not is_report or name in READERS):
+            own = stated
+        written = "\n".join(text[span.start : span.end] for span in parts)
+        sections.append(NoteSection(name=name, text=written, at=own))
+    return tuple(sections)
+
+
+def section_spans(text: str, *, order: DateOrder = DateOrder.UNKNOWN) -> tuple[SectionSpan, ...]:
+    """Where the sections of a note stand, in their order; see `split_sections`."""
+    splitter = _Splitter(text, order=order)
+    lines = [found.span(1) for found in _LINES.finditer(text)]
+    for (start, end), (below, below_end) in pairwise((*lines, (len(text), len(text)))):
+        underlined = start < end and below < below_end and bool(_RULE.fullmatch(text, below, below_end))
+        splitter.read_line(start, end, underlined=underlined)
+    return tuple(splitter.spans())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    heading: Heading
+    start: int
+    case: Case
+    at: datetime | None = None
+
+
+class _Splitter:
+    """Reads a note line by line and remembers which section is open."""
+
+    def __init__(self, text: str, *, order: DateOrder) -> None:
+        self._text = text
+        self._order = order
+        letters = [character for character in text[:20_000] if character.isalpha()]
+        self._all_upper = sum(map(str.isupper, letters)) > 0.9 * len(letters)
+        self._closed: list[tuple[_Opened, int]] = []
+        self._open = _Opened(heading=_FREE, start=0, case=Case.TITLE)
+        self._has_text = False
+        self._concluded = False
+        self._last_line = ""
+
+    def read_line(self, start: int, end: int, *, underlined: bool) -> None:
+        written = self._text[start:end]
+        line = written.strip()
+        if not line or _RULE.fullmatch(line):
+            if self._has_text and self._open.heading.scope is Scope.PARAGRAPH:
+                self._close(_FREE, start=start, body=end)
+            elif line and not self._has_text:
+                self._open = replace(self._open, start=end)  # the rule below a heading
+            self._last_line = ""
+            return
+        start += len(written) - len(written.lstrip())
+        if self._open.heading.scope is Scope.LINE and self._has_text:
+            self._close(_FREE, start=start, body=start)
+        body = 0
+        for mark in marks_in(line, all_upper=self._all_upper, underlined=underlined):
+            heading = self._opens(mark)
+            if heading:
+                self._has_text = self._has_text or bool(line[body : mark.start].strip())
+                kept = mark.start if mark.heading is None else mark.body
+                self._close(heading, start=start + mark.start, body=start + kept, mark=mark)
+                body = kept
+        self._has_text = self._has_text or bool(line[body:].strip())
+        self._last_line = line
+
+    def spans(self) -> Iterator[SectionSpan]:
+        """The sections that hold text, once every line is read."""
+        self._close(_FREE, start=len(self._text), body=len(self._text))
+        for opened, end in self._closed:
+            span = self._trimmed(opened.heading.name, opened.start, end, at=opened.at)
+            if span and opened.heading.scope is Scope.PARAGRAPH:
+                yield from self._without_image_sentences(span)
+            elif span:
+                yield span
+
+    def _close(self, heading: Heading, *, start: int, body: int, mark: Mark | None = None) -> None:
+        self._closed.append((self._open, start))
+        self._concluded = self._concluded or heading.name in {"findings", "impression"}
+        self._has_text = False
+        at = self._addendum_time(mark, start) if mark and heading is ADDENDUM else None
+        self._open = _Opened(heading=heading, start=body, case=mark.case if mark else Case.TITLE, at=at)
+
+    def _addendum_time(self, mark: Mark, start: int) -> datetime | None:
+        body = start + mark.body - mark.start
+        stated = next(moments(self._text[start:body], order=self._order), None)
+        if stated is None:
+            # A date further on in the text is one that the addendum speaks of.
+            first = self._text[body : body + 80].lstrip()
+            stated = next((moment for moment in moments(first, order=self._order) if moment.start == 0), None)
+        return stated.at if stated else None
+
+    def _opens(self, mark: Mark) -> Heading | None:
+        # What a mark opens where it stands; None where it is part of the text.
+        if mark.heading is None:
+            return _FREE if self._is_ended_by_unknown(mark) else None
+        if self._open.heading is ADDENDUM and self._concluded and mark.heading is not ADDENDUM:
+            # What follows the report is all of the addendum, whatever headings it has of its own.
+            return mark.heading if mark.heading.name in {NOTE, "signature"} and mark.stand is Stand.LINE else None
+        if self._is_part_of_open(mark, mark.heading):
+            return None
+        return mark.heading if self._stands_out(mark, mark.heading) else None
+
+    def _is_ended_by_unknown(self, mark: Mark) -> bool:
+        section = self._open.heading
+        if is_subheading(mark.phrase, of=section.name):
+            return False
+        if section.scope is Scope.PARAGRAPH:
+            stands_out = mark.case is Case.UPPER and not self._all_upper
+            return section.is_safe or (stands_out and (mark.stand is Stand.LINE or " " in mark.phrase))
+        return (
+            section.is_safe
+            and mark.stand is Stand.LINE
+            and mark.case is Case.UPPER
+            and not self._all_upper
+            and " " in mark.phrase.strip()
+        )
+
+    def _is_part_of_open(self, mark: Mark, heading: Heading) -> bool:
+        section = self._open.heading
+        if section.name in CONCLUSIVE and not mark.alone:
+            if heading.name == "imaging" or (heading.likeness is Likeness.WORD and heading.name != "impression"):
+                return True
+            # Nothing less than a heading like that of the open section leads from findings back to history.
+            if heading.is_safe and (mark.case is not Case.UPPER or self._all_upper):
+                styled_alike = self._open.case is mark.case and mark.stand is Stand.LINE
+                return not (styled_alike and (not self._last_line or self._last_line.endswith((".", "!", "?"))))
+        # "Vitals:" within a physical examination is part of it, but not after an empty line.
+        return (
+            section.name == "exam"
+            and section.scope is Scope.OPEN
+            and heading.name == "vitals"
+            and not (self._has_text and self._last_line == "")
+        )
+
+    def _stands_out(self, mark: Mark, heading: Heading) -> bool:
+        leaves_safe = self._open.heading.is_safe and not heading.is_safe
+        if mark.stand is Stand.LINE:
+            return mark.case is not Case.LOWER or leaves_safe or self._after_a_sentence()
+        if leaves_safe:
+            return mark.case is not Case.LOWER or heading.name in CONCLUSIVE
+        if mark.case is Case.UPPER:
+            joins_safe = heading.is_safe and self._open.heading.name in CONCLUSIVE
+            return mark.stand is Stand.SENTENCE or not (self._all_upper or joins_safe)
+        if mark.case is Case.LOWER:
+            return self._open.case is Case.LOWER and heading.is_exact and heading.name in CONCLUSIVE
+        return mark.stand is Stand.SENTENCE and self._is_worth_a_sentence(heading)
+
+    def _is_worth_a_sentence(self, heading: Heading) -> bool:
+        # "Impression: " behind a sentence opens a section; "Date: " or "CT findings: " among the findings does not.
+        if heading.is_exact:
+            return heading.scope is not Scope.LINE
+        open_name = self._open.heading.name
+        concludes = heading.name in CONCLUSIVE and heading.name != open_name
+        return concludes and (heading.likeness is Likeness.MISSPELT or open_name not in CONCLUSIVE)
+
+    def _after_a_sentence(self) -> bool:
+        return not self._last_line or bool(_SENTENCE_END.search(self._last_line[-8:])) or ":" in self._last_line[:40]
+
+    def _trimmed(self, name: str, start: int, end: int, *, at: datetime | None = None) -> SectionSpan | None:
+        for _ in range(_MOST_LOOSE):
+            while start < end and self._text[start].isspace():
+                start += 1
+            while start < end and self._text[end - 1].isspace():
+                end -= 1
+            rule = _RULE_AT_START.match(self._text, start, end)
+            loose = _LOOSE_END.search(self._text, max(start, end - _LONGEST_RULE), end)
+            if not rule and not loose:
+                break
+            start = rule.end() if rule else start
+            end = max(start, loose.start()) if loose else end
+        return SectionSpan(name=name, start=start, end=end, at=at) if start < end else None
+
+    def _without_image_sentences(self, span: SectionSpan) -> Iterator[SectionSpan]:
+        at = first_image_sentence(self._text[span.start : span.end])
+        if at is None:
+            yield span
+            return
+        parts = ((span.name, span.start, span.start + at), (NOTE, span.start + at, span.end))
+        yield from (part for part in (self._trimmed(*bounds) for bounds in parts) if part)

@@ -51,9 +51,9 @@ _MOMENT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _WRITTEN = re.compile(
-    r"""^[ \t*#_]{0,8}(?:date[ ]of[ ]report|report[ ]date|note[ ]date|(?:date[ ])?(?:dictated|transcribed|reported|signed
-    |verified|approved|finali[sz]ed|authored)|electronically[ ](?:signed|verified)|(?:dictation|transcription)[ ]date
-    |signed[ ]electronically)\b""",
+    r"""^[ \t*#_]{0,8}(?:date[ ]of[ ]report|report[ ]date|note[ ]date
+    |(?:date[ ])?(?:dictated|transcribed|reported|signed|verified|approved|finali[sz]ed|authored)
+    |electronically[ ](?:signed|verified)|(?:dictation|transcription)[ ]date|signed[ ]electronically)\b""",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _STUDIED = re.compile(
@@ -113,7 +113,8 @@ def _moment(found: re.Match[str], order: DateOrder) -> datetime | None:
             return None
         hour = hour % 12 + (12 if half == "p" else 0)
     try:
-        at = datetime(year, month, date, hour, int(found["minute"] or found["packed"] or 0), int(found["second_of"] or 0))  # noqa: DTZ001 - notes tell wall time
+        minute, second = int(found["minute"] or found["packed"] or 0), int(found["second_of"] or 0)
+        at = datetime(year, month, date, hour, minute, second)  # noqa: DTZ001 - notes tell wall time
         return datetime.fromisoformat(at.isoformat() + found["zone"].upper()) if found["zone"] else at
     except ValueError:
         return None
