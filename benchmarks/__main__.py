@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import deidentify_dicom, phantom, real_data, sections, startup, syntaxes, throughput
+from benchmarks import deidentify_dicom, deidentify_notes, phantom, real_data, sections, startup, syntaxes, throughput
 from benchmarks.machine import describe_machine
 from benchmarks.table import write_page
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
+    "deidentify_notes": deidentify_notes.run,
     "deidentify_dicom": deidentify_dicom.run,
     "startup": startup.run,
     "syntaxes": syntaxes.run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -44,6 +45,18 @@ def pairs(options: Iterable[str] | None, name: str) -> dict[str, str]:
             raise ConfigError(f"{name} {key!r} is given twice", remedy="Name each once.")
         named[key] = column
     return named
+
+
+def pattern(option: str, name: str) -> re.Pattern[str]:
+    """A regular expression.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        return re.compile(option)
+    except re.error as error:
+        raise ConfigError(f"{name} is no regular expression: {error}", remedy="Mend it.") from None
 
 
 def metric_lines(metrics: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from mediscan.cli.app import app
 from mediscan.cli.options import AsJson
-from mediscan.console import exit_for, pairs, report
+from mediscan.console import exit_for, pairs, pattern, report
 
 
 @app.command()
@@ -41,6 +41,14 @@ def ingest(
     collection: Annotated[
         str | None, typer.Option(metavar="NAME", help="A public collection in its original layout, such as openi.")
     ] = None,
+    note_layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Where text notes name patient and study: a regular expression over their paths, such as "
+            "'(?P<patient>[^/]+)/(?P<study>[^/]+)'.",
+        ),
+    ] = None,
     select: Annotated[Path | None, typer.Option(metavar="RULES.toml", help="Which series of a study are used.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,6 +56,7 @@ def ingest(
     from mediscan.progress import progress_bars
     from mediscan.sources.ingest import SelectionRules, TableColumns
     from mediscan.sources.ingest import ingest as run
+    from mediscan.sources.notes.text_files import FILE_NAME
 
     columns = TableColumns(
         id=id_column,
@@ -69,6 +78,7 @@ def ingest(
             columns=columns,
             collection=collection,
             rules=SelectionRules.from_toml(select) if select else None,
+            note_layout=pattern(note_layout, "--note-layout") if note_layout else FILE_NAME,
             progress=progress,
         )
     findings = {

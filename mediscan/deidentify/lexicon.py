@@ -12,7 +12,7 @@ from importlib.resources import files
 def words(name: str) -> frozenset[str]:
     """A list of words that comes with the package, by its name."""
     text = (files("mediscan.deidentify") / "word_lists" / f"{name}.txt").read_text(encoding="utf-8")
-    return frozenset(text.split())
+    return frozenset(text.splitlines())
 
 
 PARTICLES = words("name_particles")

@@ -10,23 +10,9 @@ from mediscan.deidentify.identifiers import IdentifierKind, Span
 from mediscan.deidentify.lexicon import is_common_word, words
 
 STATES = words("us_states")
-_STATE_NAMES = (
-    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana"
-    "|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska"
-    "|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania"
-    "|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
-)
-_COUNTRIES = (
-    "Afghanistan|Albania|Algeria|America|Argentina|Armenia|Australia|Austria|Bangladesh|Belgium|Bolivia|Bosnia|Brazil|Bulgaria"
-    "|Burma|Cambodia|Cameroon|Canada|Chile|China|Colombia|Congo|Croatia|Cuba|Denmark|Dominican Republic|Ecuador|Egypt"
-    "|El Salvador|England|Eritrea|Ethiopia|Europe|Finland|France|Germany|Ghana|Greece|Guatemala|Haiti|Honduras|Hungary|India"
-    "|Indonesia|Iran|Iraq|Ireland|Israel|Italy|Jamaica|Japan|Jordan|Kenya|Korea|Laos|Lebanon|Liberia|Libya|Malaysia|Mexico"
-    "|Morocco|Myanmar|Nepal|Netherlands|New Zealand|Nicaragua|Nigeria|Norway|Pakistan|Panama|Peru|Philippines|Poland|Portugal"
-    "|Puerto Rico|Romania|Russia|Rwanda|Saudi Arabia|Scotland|Senegal|Serbia|Singapore|Somalia|South Africa|South Korea|Spain"
-    "|Sri Lanka|Sudan|Sweden|Switzerland|Syria|Taiwan|Tanzania|Thailand|Tunisia|Turkey|Uganda|Ukraine|United Kingdom"
-    "|United States|Uruguay|Venezuela|Vietnam|Wales|Yemen|Zambia|Zimbabwe|Africa|Asia"
-)
-_KEPT = re.compile(rf"(?:{_STATE_NAMES}|{_COUNTRIES})\Z", re.IGNORECASE)
+_STATE_NAMES = words("us_state_names")
+_KEPT = frozenset(place.casefold() for place in _STATE_NAMES | words("countries"))
+_STATE_CODE = "|".join(sorted(STATES))
 
 _WORD = r"[^\W\d_][^\W\d_'\u2019.-]*(?:['\u2019.-][^\W\d_]+)*"
 _WORDS = rf"(?:{_WORD}\.?[ ]){{0,3}}{_WORD}"
@@ -36,27 +22,34 @@ _STREET_KIND = (
     r"|parkway|pkwy|circle|cir|trail|highway|hwy|row|walk|gardens|grove|mews|hill|turnpike"
 )
 _UNIT = r"(?:,?\s{0,2}(?:apt|apartment|suite|ste|unit|flat|floor|fl|\#)\.?\s?\#?(?=[\w-]{0,5}\d|[A-Z]\b)[\w-]{1,6})?"
-_STATE = rf"(?:(?-i:{'|'.join(sorted(STATES))})|{_STATE_NAMES})"
+_STATE = rf"(?:(?-i:{_STATE_CODE})|{'|'.join(sorted(_STATE_NAMES))})"
 _TOWN = rf"(?:[\s,]{{1,3}}{_WORDS},?\s{{1,2}}{_STATE}\b(?:\.?\s{{1,2}}\d{{5}}(?:-\d{{4}})?)?)?"
 _POSTCODE = r"(?-i:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2})(?!\w)"
 
 _ADDRESSES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?<![\w./-])\d{{1,6}}\s(?:county\sroad|county\srd|state\sroute|route|rte|rural\sroute|rr|highway"
-        rf"|hwy|us)\s\d{{1,4}}\b{_UNIT}{_TOWN}",
-        rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d{{1,5}})?\s(?=(?-i:[A-Z]))(?:[NSEW]{{1,2}}\.?\s)?{_WORDS}\s(?:{_STREET_KIND})\b\.?{_UNIT}"
-        rf"(?:{_TOWN}|)(?:,?\s{{1,2}}{_WORDS},?\s{{1,2}}{_POSTCODE})?",
+        (
+            rf"(?<![\w./-])\d{{1,6}}\s(?:county\sroad|county\srd|state\sroute|route|rte|rural\sroute|rr|highway"
+            rf"|hwy|us)\s\d{{1,4}}\b{_UNIT}{_TOWN}"
+        ),
+        (
+            rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d{{1,5}})?\s(?=(?-i:[A-Z]))(?:[NSEW]{{1,2}}\.?\s)?{_WORDS}\s"
+            rf"(?:{_STREET_KIND})\b\.?{_UNIT}(?:{_TOWN}|)(?:,?\s{{1,2}}{_WORDS},?\s{{1,2}}{_POSTCODE})?"
+        ),
         rf"\bp\.?\s?o\.?\s?box\s\d{{1,6}}{_TOWN}",
-        rf"(?<![\w'\u2019-])(?-i:[A-Z])[\w'\u2019-]{{0,40}}(?:\s(?-i:[A-Z])[\w'\u2019.-]{{0,40}}){{0,2}},?\s{_STATE}\.?\s{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
+        (
+            rf"(?<![\w'\u2019-])(?-i:[A-Z])[\w'\u2019-]{{0,40}}(?:\s(?-i:[A-Z])[\w'\u2019.-]{{0,40}}){{0,2}}"
+            rf",?\s{_STATE}\.?\s{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)"
+        ),
         rf"(?<!\w){_POSTCODE}",
         r"\bzip(?:\s?code)?:?\s(?P<value>\d{5}(?:-\d{4})?)\b",
     )
 )
 _TITLE_WORDS = r"(?P<value>(?-i:[^\W\d_a-z])[\w'\u2019-]+(?:\s(?-i:[^\W\d_a-z])[\w'\u2019-]+){0,2})"
 _TOWN_STATE = re.compile(
-    rf"(?<![\w,'\u2019-])(?P<value>[A-Z][a-z'\u2019-]+(?: [A-Z][a-z'\u2019-]+){{0,2}}), (?P<state>{'"
-    rf"|'.join(sorted(STATES))})(?![\w/^.])"
+    rf"(?<![\w,'\u2019-])(?P<value>[A-Z][a-z'\u2019-]+(?: [A-Z][a-z'\u2019-]+){{0,2}}), "
+    rf"(?P<state>{_STATE_CODE})(?![\w/^.])"
 )
 _TOWN_CUES = re.compile(
     r"\b(?:(?:liv(?:es|ed|ing)|resid(?:es|ed|ing)|resident|born|raised|grew\sup|homeless|works?|house"
@@ -118,7 +111,7 @@ def _town(match: re.Match[str]) -> Iterator[Span]:
         if is_common_word(word.group().strip(".,'\u2019")) and (weak or end or word.group().isupper()):
             break
         end = word.end()
-    if end and not weak and not _KEPT.match(value[:end]) and not is_common_word(value[:end]):
+    if end and not weak and value[:end].casefold() not in _KEPT and not is_common_word(value[:end]):
         yield Span(match.start("value"), match.start("value") + end, IdentifierKind.PLACE)
 
 

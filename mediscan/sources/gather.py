@@ -1,6 +1,7 @@
 """What lies at the sources of an ingest: images, and studies that tables, notes, messages or collections tell."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,17 @@ from mediscan.sources.hl7 import read_hl7
 from mediscan.sources.merge import merge
 from mediscan.sources.notes.json_lines import read_json_lines
 from mediscan.sources.notes.report_studies import read_report_studies
+from mediscan.sources.notes.text_files import FILE_NAME, read_text_files
 from mediscan.sources.notes.text_files import SUFFIXES as TEXT_SUFFIXES
-from mediscan.sources.notes.text_files import read_text_files
 from mediscan.sources.studies import SourceStudies
 from mediscan.sources.table import SUFFIXES as TABLE_SUFFIXES
 from mediscan.sources.table import read_studies
 
+_JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
+_HL7_SUFFIXES = (".hl7",)
 _FHIR_MARK = b'"resourceType"'
-_MARK_WITHIN = 4096
+_HL7_START = re.compile(rb"\s*\x0b?\s*(?:FHS|BHS|MSH)[|^~]")
+_START_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,7 @@ def gather(
     table: Path | None,
     columns: TableColumns,
     collection: str | None,
+    note_layout: re.Pattern[str],
     unpack_into: Path,
 ) -> Gathered:
     """Look at every source and read what tells of studies; pixels are not looked at.
@@ -60,6 +65,7 @@ def gather(
         table: A table, where `sources` do not name it.
         columns: Which of its columns mean what.
         collection: A name of `mediscan.sources.collections.COLLECTIONS`.
+        note_layout: Where patient and study stand in the paths of text notes; see `read_text_files`.
         unpack_into: Where zip archives are unpacked.
 
     Raises:
@@ -77,7 +83,7 @@ def gather(
     for source in others:
         place = unpack(source, unpack_into) if source.is_file() and is_zip(source) else _existing(source)
         scans.append(scan(place))
-        told.extend(_told(place, scanned=scans[-1]))
+        told.extend(_told(place, scanned=scans[-1], note_layout=note_layout))
     images = {image.path: image for scanned in scans for image in scanned.images}
     unread = dict.fromkeys(refusal for scanned in scans for refusal in scanned.refusals)
     return Gathered(told=merge(told), images=tuple(images.values()), unread=tuple(unread))
@@ -99,28 +105,29 @@ def _existing(source: Path) -> Path:
     return Path(schema.absolute(str(source), root=Path.cwd()))
 
 
-def _told(place: Path, *, scanned: FolderScan) -> Iterator[SourceStudies]:
+def _told(place: Path, *, scanned: FolderScan, note_layout: re.Pattern[str]) -> Iterator[SourceStudies]:
     files = sorted(_files(place))
-    messages = [path for path in files if path.suffix.lower() in (".json", ".ndjson", ".jsonl")]
-    fhir = [path for path in messages if _is_fhir(path)]
+    objects = [path for path in files if path.suffix.lower() in _JSON_SUFFIXES]
+    fhir = [path for path in objects if _FHIR_MARK in _start(path)]
     if fhir:
         yield read_fhir(fhir)
-    hl7 = [path for path in files if path.suffix.lower() == ".hl7"]
+    texts = [path for path in files if path.suffix.lower() in (*_HL7_SUFFIXES, *TEXT_SUFFIXES)]
+    hl7 = [path for path in texts if path.suffix.lower() in _HL7_SUFFIXES or _HL7_START.match(_start(path))]
     if hl7:
         yield read_hl7(hl7)
-    for path in messages:
-        # A folder may hold JSON of any meaning; what is named alone is meant.
+    for path in objects:
+        # A folder may hold JSON of any meaning; a file that is named alone is meant.
         if path not in fhir and (path.suffix.lower() == ".jsonl" or path == place):
             yield read_json_lines(path)
     if scanned.reports:
         yield read_report_studies(scanned.reports)
-    notes = [path for path in files if path.suffix.lower() in TEXT_SUFFIXES]
-    if scanned.images:
+    notes = [path for path in texts if path not in hl7]
+    if scanned.images and note_layout is FILE_NAME:
         # Beside images lie read-me files and logs too.
         names = {name for image in scanned.images for name in (image.stem, image.study_id, image.accession)}
         notes = [path for path in notes if path.stem in names]
     if notes:
-        yield read_text_files(notes, root=place if place.is_dir() else place.parent)
+        yield read_text_files(notes, root=place if place.is_dir() else place.parent, layout=note_layout)
 
 
 def _files(place: Path) -> Iterator[Path]:
@@ -132,9 +139,9 @@ def _files(place: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 
-def _is_fhir(path: Path) -> bool:
+def _start(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return _FHIR_MARK in file.read(_MARK_WITHIN)
+            return file.read(_START_BYTES)
     except OSError:
-        return False
+        return b""

@@ -1,6 +1,7 @@
 """From what a hospital or an archive holds to a manifest, with a ledger that says what became of every record."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from mediscan.sources.description import ImageDescription
 from mediscan.sources.gather import gather
 from mediscan.sources.identity import check_identity, check_patient, compare_patients
 from mediscan.sources.join import join
+from mediscan.sources.notes.text_files import FILE_NAME
 from mediscan.sources.outcome import FindingCount, IngestResult, Outcome, report
 from mediscan.sources.selection import Candidate, SelectionRules, select
 from mediscan.study import ImageMeta, ImageRef, Split, Study
@@ -47,6 +49,7 @@ def ingest(
     columns: TableColumns | None = None,
     collection: str | None = None,
     rules: SelectionRules | None = None,
+    note_layout: re.Pattern[str] = FILE_NAME,
     progress: Progress = silent,
 ) -> IngestResult:
     """Write a manifest, and beside it the ledger `<stem>.ledger.parquet`.
@@ -58,6 +61,7 @@ def ingest(
         columns: Which of its columns mean what.
         collection: The public collection whose original layout the sources have.
         rules: Which series of a study are used; by default all but localizers and derived pictures.
+        note_layout: Where patient and study stand in the paths of text notes; see `read_text_files`.
         progress: Told of images described.
 
     Raises:
@@ -73,6 +77,7 @@ def ingest(
         table=table,
         columns=columns,
         collection=collection,
+        note_layout=note_layout,
         unpack_into=out.with_name(f"{out.stem}.files"),
     )
     told = gathered.told

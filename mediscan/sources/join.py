@@ -8,6 +8,7 @@ from pathlib import Path
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code, IdentityMismatchError, ManifestError
 from mediscan.sources.folder import FolderImage
+from mediscan.sources.studies import UNKNOWN_PATIENT
 from mediscan.study import ImageRef, Study
 
 _Indices = Sequence[tuple[str, Mapping[str, Sequence[FolderImage]]]]
@@ -43,7 +44,11 @@ def join(
             continue
         how, found = _found(entry.study_id, indices)
         try:
-            joined.append(_with_images(entry, found, how=how, taken=taken) if isinstance(entry, Study) else entry)
+            joined.append(
+                _with_patient(_with_images(entry, found, how=how, taken=taken), found)
+                if isinstance(entry, Study)
+                else entry
+            )
         except (ManifestError, IdentityMismatchError) as error:
             joined.append(Refusal.of(entry.study_id, error))
         # A refused row keeps its images too, or they would come back as a study without its note.
@@ -87,12 +92,31 @@ def _with_images(study: Study, found: Sequence[FolderImage], *, how: str, taken:
             f"study {study.study_id!r}: its images already belong to another row",
             remedy="Give one study one row, or name each row's images in a column.",
         )
-    if any(image.patient_id not in (None, study.patient_id) for image in found if not image.alone):
+    known = (None, study.patient_id) if study.patient_id != UNKNOWN_PATIENT else {image.patient_id for image in found}
+    if any(image.patient_id not in known for image in found if not image.alone):
         raise IdentityMismatchError(
             f"study {study.study_id!r}: the table and the DICOM header name different patients",
             remedy="Correct the id or the patient; where the files were de-identified, name them in an image column.",
         )
     return replace(study, images=tuple(ImageRef(path=str(image.path)) for image in found))
+
+
+def _with_patient(study: Study, found: Sequence[FolderImage]) -> Study:
+    """The study with the patient of its images, where its source names none."""
+    if study.patient_id != UNKNOWN_PATIENT:
+        return study
+    patients = {image.patient_id for image in found if image.patient_id is not None}
+    if len(patients) > 1:
+        raise IdentityMismatchError(
+            f"study {study.study_id!r}: its images name different patients",
+            remedy="Correct StudyInstanceUID or PatientID in the headers.",
+        )
+    if not patients:
+        raise ManifestError(
+            f"study {study.study_id!r}: neither its note nor an image says which patient it is of",
+            remedy="Give its images, or say with --note-layout where the patient stands in the paths of the notes.",
+        )
+    return replace(study, patient_id=patients.pop())
 
 
 def _of_folder(images: Sequence[FolderImage]) -> Iterator[Study | Refusal]:

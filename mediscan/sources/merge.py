@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mediscan.diagnosis import Refusal
 from mediscan.errors import IdentityMismatchError, ManifestError
-from mediscan.sources.studies import SourceStudies
+from mediscan.sources.studies import UNKNOWN_PATIENT, SourceStudies
 from mediscan.study import ImageRef, NoteSection, Study
 
 _Value = TypeVar("_Value")
@@ -45,7 +45,8 @@ def _both(one: Study | Refusal, other: Study | Refusal) -> Study | Refusal:
 
 
 def _joined(one: Study, other: Study) -> Study:
-    if one.patient_id != other.patient_id:
+    patients = {one.patient_id, other.patient_id} - {UNKNOWN_PATIENT}
+    if len(patients) > 1:
         raise IdentityMismatchError(
             f"study {one.study_id!r}: two sources name different patients",
             remedy="Find out whose study it is, and correct the source.",
@@ -61,6 +62,7 @@ def _joined(one: Study, other: Study) -> Study:
 
     return replace(
         one,
+        patient_id=patients.pop() if patients else UNKNOWN_PATIENT,
         images=_images(one.images, other.images),
         note=_sections(one.note, other.note),
         split=same("split", one.split, other.split),

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from mediscan.diagnosis import Refusal
 from mediscan.study import Study
 
+UNKNOWN_PATIENT = ""
+"""The patient of a study whose source names none: that of its images, or else the study is refused."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceStudies:
