@@ -31,7 +31,7 @@ def presets(pixels: Pixels) -> dict[str, Window]:
     if (pixels.meta.modality or "").upper() == "CT":
         return {FILE_DEFAULT: default, **_CT_PRESETS}
     sample = pixels.values[:, ::4, ::4]  # (S, H, W) → (S, H/4, W/4): enough to know where most values lie
-    low, high = (float(value) for value in np.percentile(sample, (10, 90)))
+    low, high = (float(value) for value in np.percentile(sample[np.isfinite(sample)], (10, 90)))  # padding is -inf
     narrow = Window(
         center=(low + high) / 2, width=max((high - low) * 0.8, default.width * 0.1), function=default.function
     )

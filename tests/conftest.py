@@ -33,6 +33,14 @@ def own_main() -> Iterator[None]:
     sys.modules["__main__"] = main
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests that train keep their planes to themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDISCAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real public data beside the checkout, where they are."""

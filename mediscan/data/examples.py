@@ -88,7 +88,7 @@ def _read(study: Study, config: DataConfig, planes_of: PlaneReader) -> Example:
         for sha256, index, ref in hashed
         for fitted in planes_of.read(ref, sha256)
     ]
-    note = render_note(study, config.note_sections)
+    note = render_note(study, config.note_sections, cutoff=config.note_cutoff)
     if not planes and not note:
         raise SourceError(
             f"study {study.study_id!r} has neither an image nor text in the note sections "
@@ -123,6 +123,12 @@ def _flags(study: Study, *, note: RenderedNote, sections: Sequence[str], found: 
             code=Code.EMPTY_NOTE,
             message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone. "
             f"Add text in one of the sections {', '.join(sections)} to use both.",
+        )
+    if note.later:
+        yield Flag(
+            code=Code.NOTE_AFTER_IMAGE,
+            message=f"study {study.study_id!r}: {', '.join(note.later)} of the note was written after the image was "
+            "acquired and was not read. Set data.note_cutoff to none in training to read it.",
         )
     if not found:
         yield Flag(

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from mediscan.sources.anatomy import Region, regions
+from mediscan.sources.notes.times import studied_at
 from mediscan.study import NoteSection, Sex
 
 
@@ -57,12 +58,6 @@ _EXAMINATION = re.compile(
 _TITLES = ("technique", "procedure", "examination")
 _LONGEST_TITLE = 100
 _SIDE = re.compile(r"\b(?P<side>left|right|bilateral|both)\s+(?P<of>(?:[\w-]+\s+){0,1}[\w-]+)", re.IGNORECASE)
-_EXAM_DAY = re.compile(
-    r"\b(?:date of (?:the )?(?:exam(?:ination)?|study|procedure|service)|(?:exam(?:ination)?|study) date)\s*[:=]?\s*"
-    r"(?P<day>\d{4}-\d{2}-\d{2}|(?:\d{1,2}\s+)?[a-z]{3,9}\.?\s+(?:\d{1,2},?\s+)?\d{4})",
-    re.IGNORECASE,
-)
-_DAY_FORMATS = ("%Y-%m-%d", "%B %d %Y", "%b %d %Y", "%d %B %Y", "%d %b %Y")
 
 
 def note_facts(sections: Sequence[NoteSection]) -> NoteFacts:
@@ -75,7 +70,7 @@ def note_facts(sections: Sequence[NoteSection]) -> NoteFacts:
     people = [person for section in sections for person in _people(section.text)]
     sexes = {sex for sex, _ in people if sex is not None}
     ages = [age for _, age in people if age is not None]
-    days = {day for section in sections for day in _exam_days(section.text)}
+    days = {at.date() for section in sections if (at := studied_at(section.text))}
     return NoteFacts(
         sex=sexes.pop() if len(sexes) == 1 else None,
         age_years=ages[0] if ages and max(ages) - min(ages) <= 1 else None,
@@ -121,14 +116,3 @@ def _sides(text: str) -> Iterator[tuple[Region, str]]:
         for region in regions(found["of"]):
             if region.is_paired:
                 yield from ((region, letter) for letter in {"left": "L", "right": "R"}.get(side, "LR"))
-
-
-def _exam_days(text: str) -> Iterator[date]:
-    for found in _EXAM_DAY.finditer(text):
-        written = found["day"].replace(",", " ").replace(".", " ")
-        for pattern in _DAY_FORMATS:
-            try:
-                yield datetime.strptime(" ".join(written.split()), pattern).date()  # noqa: DTZ007 - a day of the place
-            except ValueError:
-                continue
-            break

@@ -212,7 +212,7 @@ def test_a_bundle_of_another_version_is_refused(copy, name):
     (copy / "config.json").write_text(json.dumps({**stored, name: 99}), encoding="utf-8")
     write_checksums(copy)
 
-    with pytest.raises(BundleError, match=f"has {name} 99, not 1. Open it with the version"):
+    with pytest.raises(BundleError, match=f"has {name} 99, not [12]. Open it with the version"):
         Bundle.load(copy)
 
 

@@ -1,7 +1,10 @@
 """DICOM files and series.
 
-- `read`: a file's pixels in physical units, and how it wants them shown
-- `header`: a file up to its pixel data, and what that says
-- `decode`: stored samples by pinned decoders (`gdcm_child` runs one of them apart)
-- `series`: many files as one volume
+- `read`: one file's pixels in physical units, and how it wants them shown
+- `header`, `parsing`, `layout`: a file up to its pixel data, parsed once and under caps, and what that says
+- `decode`, `codestream`, `codecs_plugin`: stored samples by pinned decoders (`gdcm_child` runs one of them apart)
+- `values`, `tables`: rescale, padding, windows and look-up tables
+- `objects`, `flags`, `role`: what is no image, what a reader must know, what a series is for
+- `series`, `stack`, `frames`: many files or frames as one volume
+- `files`, `index`, `directory`: where series lie: folders, `FOLDER#SeriesInstanceUID`, DICOMDIR
 """
