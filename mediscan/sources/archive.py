@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import IO
 
 from mediscan.errors import Code, SourceError, UnsupportedImageError
-from mediscan.sources.boundary import refusing
+from mediscan.sources.boundary import FREE_BYTES, MAX_RATIO, refusing
 
 MAX_MEMBERS = 100_000
 MAX_UNPACKED_BYTES = 16 << 30
 """No archive may unpack to more than this (16 GiB)."""
-MAX_RATIO = 100
-"""No archive may unpack to more than this many times its own length; deflate reaches 1,032, images rarely 20."""
-FREE_BYTES = 64 << 20
-"""The ratio is not looked at below this size: a blank image compresses well."""
 
 _KNOWN_SUFFIXES = (
     *(".dcm", ".dicom", ".ima", ".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff"),

@@ -11,6 +11,10 @@ from mediscan.errors import Code, MediscanError, PixelDataError, SourceError
 
 MAX_DECODED_BYTES = 1 << 30
 """No image may decode to more than this many bytes of float32 samples (1 GiB: a 512 x 512 x 1024 CT)."""
+MAX_RATIO = 100
+"""Nothing may unpack to more than this many times its length; deflate reaches 1,032, images rarely 20."""
+FREE_BYTES = 64 << 20
+"""The ratio is not looked at up to this size: a blank image compresses well."""
 
 _PARSER_LOGGERS = ("pydicom", "imagecodecs", "openjpeg", "pylibjpeg", "nibabel", "nibabel.global", "PIL")
 
@@ -116,6 +120,21 @@ def require_decoded_size(path: Path, *, samples: int) -> None:
         raise PixelDataError(f"{path} has a side of no pixels", remedy="Export the image again from its origin.")
     if samples * 4 > MAX_DECODED_BYTES:
         raise too_large(path, f"would decode to {samples * 4 >> 20} MiB")
+
+
+def require_ratio(path: Path, *, unpacked: int, most: int = MAX_RATIO) -> None:
+    """Refuse a compressed file before decoding it, where so short a file does not hold so large an image.
+
+    Args:
+        path: The file.
+        unpacked: Bytes that its header promises.
+        most: How many times its length they may be, beyond `FREE_BYTES`.
+
+    Raises:
+        SourceError: FILE_TOO_LARGE.
+    """
+    if unpacked > max(FREE_BYTES, most * path.stat().st_size):
+        raise too_large(path, f"promises {unpacked >> 20} MiB, more than {most} times its length")
 
 
 def require_file_size(path: Path) -> None:

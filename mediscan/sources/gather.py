@@ -121,13 +121,25 @@ def _told(place: Path, *, scanned: FolderScan, note_layout: re.Pattern[str]) -> 
             yield read_json_lines(path)
     if scanned.reports:
         yield read_report_studies(scanned.reports)
-    notes = [path for path in texts if path not in hl7]
-    if scanned.images and note_layout is FILE_NAME:
+    yield from _noted([path for path in texts if path not in hl7], place, images=scanned.images, layout=note_layout)
+
+
+def _noted(
+    notes: Sequence[Path], place: Path, *, images: Sequence[FolderImage], layout: re.Pattern[str]
+) -> Iterator[SourceStudies]:
+    if images and layout is FILE_NAME:
         # Beside images lie read-me files and logs too.
-        names = {name for image in scanned.images for name in (image.stem, image.study_id, image.accession)}
+        names = {name for image in images for name in (image.stem, image.study_id, image.accession)}
+        strangers = [path for path in notes if path.stem not in names]
         notes = [path for path in notes if path.stem in names]
+        if strangers:
+            notice = (
+                f"{len(strangers)} text files in {place.name} are named as none of the studies there and were not read: "
+                "say with --note-layout where patient and study stand in their paths."
+            )
+            yield SourceStudies(studies=(), notices=(notice,))
     if notes:
-        yield read_text_files(notes, root=place if place.is_dir() else place.parent, layout=note_layout)
+        yield read_text_files(notes, root=place if place.is_dir() else place.parent, layout=layout)
 
 
 def _files(place: Path) -> Iterator[Path]:

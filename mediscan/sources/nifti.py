@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediscan.errors import PixelDataError, SourceError, UnsupportedImageError
-from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, too_large
+from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, require_ratio, too_large
 from mediscan.sources.description import ImageDescription
 from mediscan.sources.geometry import Affine, display_turn, is_usable, slice_axis, spacing_mm
 from mediscan.sources.pixels import Pixels, VoiFunction, Window
@@ -104,7 +104,10 @@ def _open_header(path: Path) -> Any:  # noqa: ANN401 - nibabel is not typed
                 f"{path} holds {header.get_value_label('datatype')} values",
                 remedy="Convert it to one real number a voxel.",
             )
-        require_decoded_size(path, samples=math.prod(int(side) for side in shape))
+        voxels = math.prod(int(side) for side in shape)
+        require_decoded_size(path, samples=voxels)
+        if stream is not file:
+            require_ratio(path, unpacked=voxels * header.get_data_dtype().itemsize)
         if not 0 <= int(header.get_data_offset()) <= _MAX_OFFSET:
             raise SourceError(f"{path} places its voxels too far from its header", remedy=_REMEDY)
         return header

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin
 
 from mediscan.errors import PixelDataError, UnsupportedImageError
-from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, too_large
+from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, require_ratio, too_large
 from mediscan.sources.description import ImageDescription
 from mediscan.sources.pixels import Pixels, Window, luminance
 from mediscan.study import ImageMeta
@@ -79,7 +79,9 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _require_one(path: Path, image: Image.Image) -> None:
-    require_decoded_size(path, samples=image.width * image.height * len(image.getbands()))
+    samples = image.width * image.height * len(image.getbands())
+    require_decoded_size(path, samples=samples)
+    require_ratio(path, unpacked=samples)  # at one byte each: nobody packs the others further
     if getattr(image, "n_frames", 1) > 1:
         raise UnsupportedImageError(f"{path} holds several images", remedy="Save each as a file of its own.")
 

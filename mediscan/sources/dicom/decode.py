@@ -18,7 +18,7 @@ from pydicom.pixels import get_decoder
 from pydicom.pixels.decoders.base import Decoder
 
 from mediscan.errors import PixelDataError, UnsupportedImageError
-from mediscan.sources.boundary import refusing
+from mediscan.sources.boundary import MAX_RATIO, refusing, require_ratio
 from mediscan.sources.dicom import codecs_plugin, gdcm_child
 from mediscan.sources.dicom.codestream import END_OF_IMAGE, frame_size, run_length_bytes
 from mediscan.sources.dicom.header import Header
@@ -58,6 +58,8 @@ _NATIVE = (
     uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
 )
+_UNPACKED = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+_MAX_RATIO_RUN_LENGTHS = 32  # 64 is the most that they can reach
 _KEEPS_ALL_BITS = (*_NATIVE, _DEFLATED_FRAMES, uid.RLELossless, uid.JPEGLossless, uid.JPEGLosslessSV1)
 _RGB_RESULTS = ("RGB", "YBR_ICT", "YBR_RCT")  # the two of JPEG 2000 are undone by its decoder
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
@@ -92,6 +94,9 @@ def decode(header: Header) -> Stored:
     with refusing(header.path, "holds pixel data that cannot be decoded", remedy=_EXPORT_AGAIN):
         layout = Layout.of(header)
         layout.require_aligned(header.path, realigned=header.syntax in _KEEPS_ALL_BITS)
+        if header.syntax not in _UNPACKED:
+            most = _MAX_RATIO_RUN_LENGTHS if header.syntax == uid.RLELossless else MAX_RATIO
+            require_ratio(header.path, unpacked=layout.native_bytes, most=most)
         element = read_pixel_element(header.path, header.parsed, expected=layout.native_bytes)
         samples, space, decoder = _decoded(header, element, layout)
         shape = (*header.shape, 3) if layout.samples_per_pixel == 3 else header.shape

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -21,6 +20,7 @@ from pydicom.uid import (
 
 from mediscan.errors import PixelDataError
 from mediscan.sources.boundary import too_large
+from mediscan.sources.dicom.walk import count_elements
 
 PIXEL_KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PREAMBLE_BYTES = 128
@@ -28,8 +28,7 @@ PREFIX = b"DICM"
 MAX_HEADER_BYTES = 64 << 20
 """No header may be longer: the functional groups of 10,000 frames take about 20 MiB."""
 _MAX_READS = 300_000  # each element takes one or two, each item of a sequence three; about two seconds in all
-_MAX_ITEMS = 250_000  # of sequences that pydicom converts only when they are asked for
-_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+_MAX_ELEMENTS = 500_000  # at all levels: most sequences are converted only when they are asked for
 _LARGE_HEADER_BYTES = 1 << 20
 _CHUNK = 1 << 20
 _TRAILER_BYTES = 1 << 20  # data set trailing padding and signatures may follow the pixels
@@ -112,7 +111,9 @@ def parse(path: Path, file: BinaryIO) -> Parsed:
     offset = bounded.tell()
     has_pixels = len(bounded.read(4)) == 4  # pydicom does not tell a stop from an end
     if offset > _LARGE_HEADER_BYTES:
-        _require_few_items(path, dataset)
+        content = inflated[:offset] if inflated else _between(file, start, offset)
+        if count_elements(content, implicit=implicit, little=little, limit=_MAX_ELEMENTS) > _MAX_ELEMENTS:
+            raise too_large(path, "holds more items of sequences than any image")
     if not has_pixels and len(inflated) == MAX_HEADER_BYTES:
         raise too_large(path, "inflates to a larger header than any image")
     return Parsed(dataset=dataset, preamble=preamble, start=start, pixel_offset=offset if has_pixels else None)
@@ -167,10 +168,9 @@ def inflate(packed: bytes, *, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _require_few_items(path: Path, dataset: pydicom.Dataset) -> None:
-    raw = (element for tag in dataset.keys() if isinstance(element := dataset.get_item(tag), RawDataElement))  # noqa: SIM118 - iterating the data set itself would convert
-    if sum(element.value.count(item) for element in raw if element.value for item in _ITEM_TAGS) > _MAX_ITEMS:
-        raise too_large(path, "holds more items of sequences than any image")
+def _between(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)
 
 
 def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
