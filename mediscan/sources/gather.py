@@ -134,7 +134,7 @@ def _noted(
         notes = [path for path in notes if path.stem in names]
         if strangers:
             notice = (
-                f"{len(strangers)} text files in {place.name} are named as none of the studies there and were not read: "
+                f"{len(strangers)} text files in {place.name} are named as none of its studies and were not read: "
                 "say with --note-layout where patient and study stand in their paths."
             )
             yield SourceStudies(studies=(), notices=(notice,))

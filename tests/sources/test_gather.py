@@ -131,7 +131,7 @@ def test_a_text_named_as_an_image_is_its_note_and_the_header_says_whose(tmp_path
     manifest, _, result = gathered()
     study = manifest.study("case7")
     assert (study.patient_id, sections(study)["indication"], len(study.images)) == ("P7", "Cough.", 1)
-    assert any("1 text files in in are named as none" in notice for notice in result.notices)
+    assert any("1 text files in in are named as none of its studies" in notice for notice in result.notices)
 
 
 def test_a_note_whose_patient_nobody_names_is_refused_by_the_remedy(tmp_path, gathered):

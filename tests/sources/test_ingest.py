@@ -408,7 +408,7 @@ def test_series_that_share_a_folder_are_images_of_their_own(tmp_path, out):
     ingest([tmp_path / "ct"], columns=TableColumns(), out=out)
     (study,) = Manifest.read(out).studies()
     assert [Path(image.path).name for image in study.images] == ["single.dcm", "ct#1.2.3.4"]
-    assert read_image(study.images[1].path).values.shape == (3, 4, 4)
+    assert read_image(study.images[1].path).grey().shape == (3, 4, 4)
 
 
 def test_a_broken_slice_is_refused_and_the_series_is_read_without_it(tmp_path, out):

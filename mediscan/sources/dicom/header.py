@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
@@ -185,10 +187,11 @@ def numbers(dataset: pydicom.Dataset, keyword: str) -> tuple[float, ...]:
 
 def _bounded(dataset: pydicom.Dataset, keyword: str, *, limit: int) -> Any:  # noqa: ANN401 - an element's value is of any type
     """An element's value; None where it is longer than any descriptive one, for converting it would take minutes."""
-    raw = dataset.get_item(keyword) if keyword in dataset else None
-    if raw is None or (isinstance(raw, RawDataElement) and len(raw.value or b"") > limit):
-        return None
-    return dataset.get(keyword)
+    tag = Tag(tag_for_keyword(keyword) or keyword)
+    element = dataset.get_item(tag)
+    if not isinstance(element, RawDataElement):
+        return None if element is None else element.value
+    return None if len(element.value or b"") > limit else dataset[tag].value
 
 
 def frame_macro(dataset: pydicom.Dataset, macro: str, frame: int = 0) -> pydicom.Dataset:
