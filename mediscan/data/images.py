@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from mediscan.sources.pixels import Pixels
+from mediscan.data.resampling import resampled
+from mediscan.sources.pixels import Pixels, Window
 
 PREPROCESSING_VERSION = 2
 """Written into bundles: a bundle refuses to run with images prepared in another way.
@@ -97,21 +97,25 @@ def fit_planes(pixels: Pixels, *, size: int, planes: int) -> tuple[FittedPlane, 
     depth = pixels.values.shape[0]
     count = min(planes, depth)
     chosen = sorted({int((step + 0.5) * depth / count) for step in range(count)})
-    # One window for all planes, but only the chosen ones are turned to grey.
+    # One window for all planes, but only the chosen ones are shown with it.
     shown = replace(pixels, voi=pixels.voi or pixels.default_window())
+    clips = not (isinstance(shown.voi, Window) and shown.voi.spans(*pixels.range)) or pixels.is_padded
     return tuple(
-        _fit(replace(shown, values=shown.values[plane : plane + 1]).grey()[0], plane=plane, size=size)
+        _fit(replace(shown, values=shown.values[plane : plane + 1]), plane=plane, size=size, clips=clips)
         for plane in chosen
     )
 
 
-def _fit(grey: NDArray[np.float32], *, plane: int, size: int) -> FittedPlane:
-    placement = Placement(height=grey.shape[0], width=grey.shape[1], size=size)
+def _fit(shown: Pixels, *, plane: int, size: int, clips: bool) -> FittedPlane:
+    placement = Placement(height=shown.values.shape[1], width=shown.values.shape[2], size=size)
     height, width = placement.fitted
-    # Pillow's bilinear filter widens with the reduction, so that fine structure is averaged and not skipped.
-    fitted = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BILINEAR), dtype=np.float32)
-    deviation = max(float(fitted.std()), 1e-3)
+    if clips:
+        grey = resampled(shown.grey()[0], height=height, width=width)
+    else:  # grey is then linear in the values, and their averages are as good as its own: fewer are to be shown
+        averages = resampled(shown.values[0], height=height, width=width)
+        grey = replace(shown, values=averages[None]).grey()[0]
+    deviation = max(float(grey.std()), 1e-3)
     square = np.zeros((size, size), dtype=np.float16)
     top, left = placement.corner
-    square[top : top + height, left : left + width] = (fitted - fitted.mean()) / deviation
+    square[top : top + height, left : left + width] = (grey - grey.mean()) / deviation
     return FittedPlane(values=square, plane=plane, placement=placement)

@@ -46,6 +46,15 @@ class RecordNames:
         )
         return f"RecordNames({counts})"
 
+    def joined(self, other: "RecordNames") -> "RecordNames":
+        """What either knows, each once; of two birth dates the first."""
+        lists = {
+            field.name: tuple(dict.fromkeys((*value, *getattr(other, field.name))))
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), tuple)
+        }
+        return RecordNames(**lists, birth_date=self.birth_date or other.birth_date)
+
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> "RecordNames":
         """Everything that a DICOM header says, in its sequences too.

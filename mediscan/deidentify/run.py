@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from mediscan.deidentify.files import Copy, DicomRules, deidentify_file
+from mediscan.deidentify.header_names import names_by_patient
 from mediscan.deidentify.report import Report, by_action
 from mediscan.deidentify.secret import secret_from
 from mediscan.deidentify.surrogates import Surrogates
@@ -105,8 +106,8 @@ def deidentify(
     report.begin()
     counts = Counter[tuple[str, str]]()
     # Notes first, so that a wrong column is told before the images are read.
-    notes = [] if options.notes is None else list(_notes(options.notes, out, surrogates, counts=counts))
     files = _files(source)
+    notes = [] if options.notes is None else list(_notes(options.notes, files, out, surrogates, counts=counts))
     rows: list[dict[str, object]] = []
     for path, outcome in zip(files, _placed_outcomes(files, out, surrogates, options), strict=True):
         if outcome.copy is not None:
@@ -182,10 +183,10 @@ def _told(error: SourceError) -> str:
 
 
 def _notes(
-    notes: NoteTable, out: Path, surrogates: Surrogates, *, counts: Counter[tuple[str, str]]
+    notes: NoteTable, files: Sequence[Path], out: Path, surrogates: Surrogates, *, counts: Counter[tuple[str, str]]
 ) -> Iterator[dict[str, object]]:
     """Write the table of notes; gives its rows of the ledger."""
-    table = deidentify_table(notes, out / "notes.parquet", surrogates)
+    table = deidentify_table(notes, out / "notes.parquet", surrogates, known=names_by_patient(files))
     counts.update(table.counts)
     for number, seconds in enumerate(table.seconds, start=1):
         refusal = table.refusals.get(number)

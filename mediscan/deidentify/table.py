@@ -56,13 +56,16 @@ class CleanedTable:
     refusals: Mapping[int, Refusal]
 
 
-def deidentify_table(table: NoteTable, out: Path, surrogates: Surrogates) -> CleanedTable:
+def deidentify_table(
+    table: NoteTable, out: Path, surrogates: Surrogates, *, known: Mapping[str, RecordNames]
+) -> CleanedTable:
     """Write the table as Parquet, its notes cleaned, its ids replaced as in the images.
 
     Args:
         table: What to read.
         out: The file to write.
         surrogates: What stands in for identities.
+        known: What the patients' image headers know of them, by patient id.
 
     Raises:
         ManifestError: The table cannot be read, or a column is missing.
@@ -83,7 +86,8 @@ def deidentify_table(table: NoteTable, out: Path, surrogates: Surrogates) -> Cle
                 message=f"Row {number} names no patient, so its dates cannot be moved with the others.",
             )
         else:
-            rows.append(_cleaned(row, table, patient_id, surrogates=surrogates, counts=counts))
+            names = known.get(patient_id, RecordNames())
+            rows.append(_cleaned(row, table, patient_id, names=names, surrogates=surrogates, counts=counts))
         seconds.append(time.perf_counter() - started)
     kept = [(name, content.schema.field(name).type) for name in table.keep]
     text = [(name, pa.string()) for name in ("patient_id", *(["study_id"] if table.study else []), *table.notes)]
@@ -101,6 +105,7 @@ def _cleaned(
     table: NoteTable,
     patient_id: str,
     *,
+    names: RecordNames,
     surrogates: Surrogates,
     counts: Counter[tuple[str, str]],
 ) -> dict[str, object]:
@@ -109,7 +114,9 @@ def _cleaned(
         persons=tuple(name for column in table.names if (name := cells.text(row[column]))),
         numbers=(patient_id, *([study_id] if study_id else [])),
     )
-    notes = NoteDeidentifier(surrogates, patient_id=patient_id, record=record, date_order=table.date_order)
+    notes = NoteDeidentifier(
+        surrogates, patient_id=patient_id, record=record.joined(names), date_order=table.date_order
+    )
     cleaned: dict[str, object] = {"patient_id": surrogates.patient(patient_id)}
     if study_id is not None:
         cleaned["study_id"] = surrogates.uid(study_id) if UID(study_id).is_valid else surrogates.code("study", study_id)

@@ -14,6 +14,8 @@ from mediscan.study import ImageMeta
 PADDING = np.float32(-np.inf)
 """The value of pixels that are no image, but fill the corners around one: they are black whatever the window."""
 
+_FINE_TIMES_WIDTH = 16  # of 2^24 steps in single precision, a window then has 2^20
+
 
 class Intent(StrEnum):
     """What a radiograph was processed for (DICOM PS3.3 C.8.11.1, Presentation Intent Type)."""
@@ -66,6 +68,17 @@ class Window:
             grey = (grey > 0).astype(np.float64)
         return grey.astype(np.float32)
 
+    def spans(self, low: float, high: float) -> bool:
+        """Whether grey is linear in all values from `low` to `high`: none of them is clipped.
+
+        False also for a window so narrow and far from zero that averages of its values in single precision are coarse.
+        """
+        first, last = self.center - self.width / 2, self.center + self.width / 2
+        if self.function is VoiFunction.LINEAR:
+            last -= 1.0  # as in the call
+        is_fine = max(abs(first), abs(last)) <= _FINE_TIMES_WIDTH * self.width
+        return self.function is not VoiFunction.SIGMOID and first <= low and high <= last and is_fine
+
 
 @dataclass(frozen=True, kw_only=True)
 class LookupTable:
@@ -110,12 +123,17 @@ class Pixels:
     meta: ImageMeta = field(default_factory=ImageMeta)
     affine: NDArray[np.float64] | None = None
 
+    @cached_property
+    def is_padded(self) -> bool:
+        """Whether some of the values are padding."""
+        return bool(self.values.min() == PADDING)
+
     @property
     def measured(self) -> NDArray[np.float32]:
         """The values without padding: `values` itself, or (N,) of it."""
-        return self.values if self.values.min() != PADDING else self.values[self.values != PADDING]
+        return self.values[self.values != PADDING] if self.is_padded else self.values
 
-    @property
+    @cached_property
     def range(self) -> tuple[float, float]:
         """Lowest and highest value, padding left out; zeros where all is padding."""
         measured = self.measured

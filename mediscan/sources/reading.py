@@ -76,7 +76,7 @@ def read_image(path: str | Path, *, expected_sha256: str | None = None) -> Pixel
         sha256 = file_sha256(path)
         _require_hash(path, sha256, expected_sha256)
         pixels = _READERS[kind](path)
-    return pixels.require_contrast(str(path)).with_meta(sha256=sha256)
+    return pixels.with_meta(sha256=sha256).require_contrast(str(path))
 
 
 def describe_image(path: str | Path) -> ImageDescription:

@@ -236,3 +236,18 @@ def test_a_missing_column_of_the_notes_is_named(source: Path, tmp_path: Path, op
     notes = NoteTable(path=tmp_path / "notes.csv", patient="mrn", notes=("histori",))
     with pytest.raises(ManifestError, match="histori"):
         deidentify(source, tmp_path / "out", replace(options, notes=notes))
+
+
+def test_names_that_only_the_image_headers_know_leave_the_notes(tmp_path: Path, options: DeidentifyOptions) -> None:
+    stored = np.random.default_rng(0).integers(0, 4096, (16, 24), dtype=np.uint16)
+    (tmp_path / "in").mkdir()
+    write_dicom(tmp_path / "in" / "a.dcm", stored, PatientName="Qorvath^Zuzelle", ReferringPhysicianName="Ulmquist^B")
+    (tmp_path / "in" / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"broken")
+    table = tmp_path / "notes.csv"
+    table.write_text('mrn,history\nP1,"cough since monday, says qorvath. as ulmquist wrote"\n', encoding="utf-8")
+    notes = NoteTable(path=table, patient="mrn", notes=("history",))
+    deidentify(tmp_path / "in", tmp_path / "out", replace(options, notes=notes))
+    (row,) = pq.read_table(tmp_path / "out" / "notes.parquet").to_pylist()
+    assert "qorvath" not in row["history"].lower()
+    assert "ulmquist" not in row["history"].lower()
+    assert row["history"].startswith("cough since monday, says ")

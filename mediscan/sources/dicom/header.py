@@ -73,12 +73,12 @@ class Header:
         """The transfer syntax."""
         return UID(self.dataset.file_meta.TransferSyntaxUID)
 
-    @property
+    @cached_property
     def frames(self) -> int:
         """Number of planes."""
         return int(self.dataset.get("NumberOfFrames") or 1)
 
-    @property
+    @cached_property
     def samples_per_pixel(self) -> int:
         """1 for grey and palette images, 3 for colour."""
         return int(self.dataset.get("SamplesPerPixel") or 1)

@@ -81,6 +81,12 @@ class Layout:
         )
 
     @property
+    def is_grey_of_bytes(self) -> bool:
+        """Whether samples are single bytes without sign, all bits used, and stand one a pixel."""
+        all_bits = (self.bits_allocated, self.bits_stored, self.high_bit) == (8, 8, 7)
+        return all_bits and self.samples_per_pixel == 1 and not (self.signed or self.offsets)
+
+    @property
     def frame_bits(self) -> int:
         """Bits of one native frame."""
         bits = self.rows * self.columns * self.samples_per_pixel * self.bits_allocated

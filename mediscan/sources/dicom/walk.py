@@ -29,9 +29,8 @@ def count_elements(content: bytes, *, implicit: bool, little: bool, limit: int) 
     tag, short, long = (struct.Struct(order + layout) for layout in ("HH", "H", "L"))
     item = tag.pack(_ITEM, 0xE000)
     position, end, count = 0, len(content), 0
-    unknown = (
-        0  # depth inside sequences of undefined length in one of unknown representation, whose content is implicit
-    )
+    # How deep inside an element of unknown representation and undefined length, whose content has implicit ones.
+    unknown = 0
     while position < end and count <= limit:
         group, element = tag.unpack_from(content, position)
         count += 1
