@@ -22,7 +22,7 @@ def deidentify(
         typer.Option(
             metavar="FILE",
             help="What surrogates are drawn from; made where it does not exist. Without it, the environment variable "
-            "MEDISCAN_DEIDENTIFY_SECRET.",
+            "MEDISCAN_DEIDENTIFY_SECRET, or else a secret that is forgotten after the run.",
         ),
     ] = None,
     regions: Annotated[
@@ -97,12 +97,14 @@ def deidentify(
             "refused": result.refused,
             "codes": result.codes,
             "actions": result.actions,
+            "notices": list(result.notices),
         },
         as_json=as_json,
         text=[
             f"{result.deidentified} de-identified, {result.refused} refused; ledger: {result.ledger}",
             *(f"{code}: {count}" for code, count in result.codes.items()),
             f"what was done to which attribute: {result.report}",
+            *result.notices,
         ],
     )
     if result.refused:

@@ -16,7 +16,7 @@ from pathlib import Path
 from mediscan.deidentify.files import Copy, DicomRules, deidentify_file
 from mediscan.deidentify.header_names import names_by_patient
 from mediscan.deidentify.report import Report, by_action
-from mediscan.deidentify.secret import secret_from
+from mediscan.deidentify.secret import is_kept, secret_from
 from mediscan.deidentify.surrogates import Surrogates
 from mediscan.deidentify.table import NoteTable, deidentify_table
 from mediscan.errors import Code, ConfigError, SourceError
@@ -24,6 +24,10 @@ from mediscan.progress import Progress, silent
 from mediscan.results import LEDGER, write_table
 
 _PARTS = ".parts"
+_NOT_KEPT = (
+    "No secret was given, so pseudonyms and dates fit together in this run only: studies added later will not match. "
+    "Keep one with --secret FILE."
+)
 _CHUNK = 8
 """Files that a worker takes at a time."""
 
@@ -33,7 +37,8 @@ class DeidentifyOptions:
     """How to de-identify a folder.
 
     Args:
-        secret: The file that surrogates are drawn from; made where it does not exist. None takes the environment's.
+        secret: The file that surrogates are drawn from; made where it does not exist. None takes the environment's, or
+            else one that is forgotten after the run.
         dicom: What decides over DICOM files.
         notes: A table of the same patients' notes, which is written as `notes.parquet`.
         workers: Processes.
@@ -55,6 +60,7 @@ class DeidentifyResult:
         refused: Those that have none.
         codes: Ledger code → files and rows.
         actions: Action → attributes, and identifiers in notes, that it was taken on.
+        notices: What the reader should know of the whole.
     """
 
     out: Path
@@ -62,6 +68,7 @@ class DeidentifyResult:
     refused: int
     codes: dict[str, int]
     actions: dict[str, int]
+    notices: tuple[str, ...] = ()
 
     @property
     def ledger(self) -> Path:
@@ -126,6 +133,7 @@ def deidentify(
         refused=len(rows) - copied,
         codes=dict(sorted(codes.items())),
         actions=by_action(counts),
+        notices=() if is_kept(options.secret) else (_NOT_KEPT,),
     )
 
 

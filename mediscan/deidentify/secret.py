@@ -15,23 +15,17 @@ _BYTES = 32
 
 
 def secret_from(path: Path | None, *, apart_from: Sequence[Path]) -> bytes:
-    """The secret of a file, which is made if it does not exist, or of the environment where no file is named.
+    """The secret of a file, which is made if it does not exist; else of the environment; else one for this once.
 
     Args:
         path: A file that nobody but its owner can read.
         apart_from: Folders that must not hold it: what is shared must not carry the key to itself.
 
     Raises:
-        ConfigError: The file lies in such a folder, others can read it, or there is no secret at all.
+        ConfigError: The file lies in such a folder, or others can read it.
     """
     if path is None:
-        value = os.environ.get(ENVIRONMENT, "").strip()
-        if not value:
-            raise ConfigError(
-                "there is no secret to draw surrogates from",
-                remedy=f"Name a file with --secret (made if there is none), or set {ENVIRONMENT}.",
-            )
-        return value.encode()
+        return _of_environment() or secrets.token_bytes(_BYTES)
     path = path.resolve()
     for folder in apart_from:
         if path.is_relative_to(folder.resolve()):
@@ -50,6 +44,15 @@ def secret_from(path: Path | None, *, apart_from: Sequence[Path]) -> bytes:
         raise ConfigError(
             f"the secret's file cannot be read ({type(error).__name__})", remedy="Check --secret."
         ) from None
+
+
+def is_kept(path: Path | None) -> bool:
+    """Whether the secret outlives the run, so that a later one can draw the same surrogates."""
+    return path is not None or bool(_of_environment())
+
+
+def _of_environment() -> bytes:
+    return os.environ.get(ENVIRONMENT, "").strip().encode()
 
 
 def _make(path: Path) -> None:

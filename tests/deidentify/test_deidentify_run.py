@@ -191,9 +191,16 @@ def test_a_secret_beside_the_copies_is_refused(source: Path, tmp_path: Path) -> 
 def test_the_environment_may_hold_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, "from the environment")
     assert secret_from(None, apart_from=()) == b"from the environment"
-    monkeypatch.delenv(ENVIRONMENT)
-    with pytest.raises(ConfigError, match="there is no secret"):
-        secret_from(None, apart_from=())
+
+
+def test_without_a_secret_one_is_drawn_for_the_run_and_the_result_says_so(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    first, second = (deidentify(source, tmp_path / name) for name in ("a", "b"))
+    assert "in this run only" in first.notices[0]
+    assert not set(files_of(first)) & set(files_of(second))
+    assert len({path.split("/")[0] for path in files_of(first)}) == 1
 
 
 def test_a_short_secret_is_refused(source: Path, tmp_path: Path) -> None:
