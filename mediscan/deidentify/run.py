@@ -14,15 +14,17 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from mediscan.deidentify.files import Copy, DicomRules, deidentify_file
-from mediscan.deidentify.header_names import names_by_patient
+from mediscan.deidentify.header_names import KnownPatients, known_patients
 from mediscan.deidentify.report import Report, by_action
 from mediscan.deidentify.secret import is_kept, secret_from
 from mediscan.deidentify.surrogates import Surrogates
 from mediscan.deidentify.table import NoteTable, deidentify_table
+from mediscan.deidentify.text_notes import SUFFIXES, deidentify_text
 from mediscan.errors import Code, ConfigError, SourceError
 from mediscan.progress import Progress, silent
 from mediscan.results import LEDGER, write_table
 
+_Job = tuple[Path, Path, str]  # the file, where its copy is written first, and its name in the ledger
 _PARTS = ".parts"
 _NOT_KEPT = (
     "No secret was given, so pseudonyms and dates fit together in this run only: studies added later will not match. "
@@ -94,7 +96,7 @@ class _Outcome:
 def deidentify(
     source: Path, out: Path, options: DeidentifyOptions | None = None, *, progress: Progress = silent
 ) -> DeidentifyResult:
-    """Write de-identified copies of all DICOM files of a folder below `out`/patient/study/series.
+    """Write de-identified copies of a folder's DICOM files, below `out`/patient/study/series, and of its text notes.
 
     The same files, secret and options give the same copies, byte for byte, so a run that was stopped is simply begun
     again. In the ledger a file is told by its number in the order of the source's paths, and a code drawn from its
@@ -114,13 +116,17 @@ def deidentify(
     counts = Counter[tuple[str, str]]()
     # Notes first, so that a wrong column is told before the images are read.
     files = _files(source)
-    notes = [] if options.notes is None else list(_notes(options.notes, files, out, surrogates, counts=counts))
+    has_notes = options.notes is not None or any(path.suffix.lower() in SUFFIXES for path in files)
+    known = known_patients(files) if has_notes else KnownPatients()
+    notes = [] if options.notes is None else list(_notes(options.notes, known, out, surrogates, counts=counts))
     rows: list[dict[str, object]] = []
-    for path, outcome in zip(files, _placed_outcomes(files, out, surrogates, options), strict=True):
+    paths = [path.relative_to(source).as_posix() for path in files]
+    records = [f"{number:06d}-{surrogates.code('file', path, length=8)}" for number, path in enumerate(paths, start=1)]
+    work = partial(_outcome, surrogates=surrogates, rules=options.dicom, known=known)
+    for record, outcome in zip(records, _placed_outcomes(files, records, out, work, options.workers), strict=True):
         if outcome.copy is not None:
             counts.update(outcome.copy.counts)
-        name = surrogates.code("file", path.relative_to(source).as_posix(), length=8)
-        rows.append(_row(f"{len(rows) + 1:06d}-{name}", outcome))
+        rows.append(_row(record, outcome))
         progress("de-identify", len(rows), len(files))
     rows.extend(notes)
     write_table(rows, LEDGER, out / "ledger.parquet")
@@ -152,30 +158,35 @@ def _files(source: Path) -> list[Path]:
 
 
 def _placed_outcomes(
-    files: Sequence[Path], out: Path, surrogates: Surrogates, options: DeidentifyOptions
+    files: Sequence[Path],
+    records: Sequence[str],
+    out: Path,
+    work: Callable[[_Job], _Outcome],
+    workers: int,
 ) -> Iterator[_Outcome]:
     """What became of each file, in order; copies are written beside and moved to their places one by one."""
     parts, taken = out / _PARTS, dict[Path, str]()
     shutil.rmtree(parts, ignore_errors=True)  # of a run that was stopped
     parts.mkdir()
-    jobs = [(path, parts / f"{number}.dcm") for number, path in enumerate(files, start=1)]
-    work: Callable[[tuple[Path, Path]], _Outcome] = partial(_outcome, surrogates=surrogates, rules=options.dicom)
+    jobs = [(path, parts / record, record) for path, record in zip(files, records, strict=True)]
     with ExitStack() as stack:
         outcomes: Iterator[_Outcome] = map(work, jobs)
-        if options.workers > 1 and len(jobs) > 1:
-            workers = min(options.workers, len(jobs))
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+        if workers > 1 and len(jobs) > 1:
+            pool = stack.enter_context(ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")))
             outcomes = pool.map(work, jobs, chunksize=_CHUNK)
-        for (_, part), outcome in zip(jobs, outcomes, strict=True):
+        for (_, part, _), outcome in zip(jobs, outcomes, strict=True):
             yield _placed(outcome, part, out=out, taken=taken)
     parts.rmdir()
 
 
-def _outcome(job: tuple[Path, Path], *, surrogates: Surrogates, rules: DicomRules) -> _Outcome:
-    path, target = job
+def _outcome(job: _Job, *, surrogates: Surrogates, rules: DicomRules, known: KnownPatients) -> _Outcome:
+    path, target, record = job
     started = time.perf_counter()
     try:
-        copy = deidentify_file(path, target, surrogates, rules)
+        if path.suffix.lower() in SUFFIXES:
+            copy = deidentify_text(path, target, surrogates, known=known, name=record.partition("-")[2])
+        else:
+            copy = deidentify_file(path, target, surrogates, rules)
         sha256 = hashlib.sha256(target.read_bytes()).hexdigest()
     except SourceError as error:
         target.unlink(missing_ok=True)
@@ -191,10 +202,10 @@ def _told(error: SourceError) -> str:
 
 
 def _notes(
-    notes: NoteTable, files: Sequence[Path], out: Path, surrogates: Surrogates, *, counts: Counter[tuple[str, str]]
+    notes: NoteTable, known: KnownPatients, out: Path, surrogates: Surrogates, *, counts: Counter[tuple[str, str]]
 ) -> Iterator[dict[str, object]]:
     """Write the table of notes; gives its rows of the ledger."""
-    table = deidentify_table(notes, out / "notes.parquet", surrogates, known=names_by_patient(files))
+    table = deidentify_table(notes, out / "notes.parquet", surrogates, known=known.names)
     counts.update(table.counts)
     for number, seconds in enumerate(table.seconds, start=1):
         refusal = table.refusals.get(number)

@@ -32,7 +32,7 @@ def source(tmp_path: Path) -> Path:
             folder / f"marlowe-{number}.dcm", stored, PatientName="Marlowe^Ada", SOPInstanceUID=f"1.2.3.{number}"
         )
     write_dicom(folder / "us.dcm", stored, Modality="US", SOPInstanceUID="1.2.3.9")
-    (folder / "marlowe.txt").write_text("Ada Marlowe", encoding="utf-8")
+    (folder / "marlowe.dat").write_text("Ada Marlowe", encoding="utf-8")
     return tmp_path / "in"
 
 
@@ -258,3 +258,28 @@ def test_names_that_only_the_image_headers_know_leave_the_notes(tmp_path: Path, 
     assert "qorvath" not in row["history"].lower()
     assert "ulmquist" not in row["history"].lower()
     assert row["history"].startswith("cough since monday, says ")
+
+
+def test_text_notes_among_the_images_are_copied_without_identifiers(tmp_path: Path, options: DeidentifyOptions) -> None:
+    stored = np.random.default_rng(0).integers(0, 4096, (16, 24), dtype=np.uint16)
+    for patient, name in (("P1", "Qorvath^Zuzelle"), ("P2", "Ulmquist^Bo")):
+        (tmp_path / "in" / patient).mkdir(parents=True)
+        write_dicom(tmp_path / "in" / patient / "a.dcm", stored, PatientName=name, PatientID=patient)
+        (tmp_path / "in" / patient / f"{name}.txt").write_text("seen on 2020-03-02, says qorvath or ulmquist", "utf-8")
+    (tmp_path / "in" / "alone.txt").write_text("Mr. Smith seen on 2020-03-02.", encoding="utf-8")
+    (tmp_path / "in" / "no.txt").write_bytes(b"%PDF-1.7")
+    result = deidentify(tmp_path / "in", tmp_path / "out", options)
+    assert (result.deidentified, result.refused) == (5, 1)
+    secret = secret_from(options.secret, apart_from=())
+    texts = {path.parts[-3]: path.read_text() for path in (tmp_path / "out").rglob("*.txt")}
+    folders = {Surrogates(secret).patient(patient): patient for patient in ("P1", "P2")}
+    assert len(texts) == 3
+    assert set(folders) < set(texts)
+    for folder, note in texts.items():
+        assert "Smith" not in note
+        if folder in folders:
+            days = Surrogates(secret).days(folders[folder])
+            assert (date(2020, 3, 2) + timedelta(days=days)).isoformat() in note
+            assert {"P1": "qorvath", "P2": "ulmquist"}[folders[folder]] not in note
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert b"Qorvath^" not in everything
