@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from mediscan.config import NoteCutoff
 from mediscan.study import NoteSection, Study
@@ -12,6 +12,10 @@ _CLAUSE = re.compile(r"[^.;!?\n]*(?:\.(?=\d)[^.;!?\n]*)*[.;!?\n]*\s*")
 _COMMA_CLAUSE = re.compile(r"[^,]*,?\s*")
 _LONG_CLAUSE = 60
 """Characters; a longer clause is cut further at its commas, so that a span says one thing."""
+
+
+_EARLIEST_ZONE = timedelta(hours=12)
+"""By how much the clocks of some place are behind UTC at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +74,18 @@ def _later(study: Study, sections: Sequence[NoteSection]) -> list[NoteSection]:
     acquired = min((_wall_time(ref.meta.acquired_at) for ref in study.images if ref.meta.acquired_at), default=None)
     if acquired is None:
         return []
-    return [section for section in sections if section.at and _is_later(_wall_time(section.at), than=acquired)]
+    return [section for section in sections if section.at and _is_later(section.at, than=acquired)]
 
 
 def _is_later(written: datetime, *, than: datetime) -> bool:
+    """Whether a section was written after the wall time of an acquisition, as far as both tell."""
+    # Servers turn times into UTC; then only what is later in every zone of the world is known to be.
+    allowed = _EARLIEST_ZONE if written.utcoffset() == timedelta(0) else timedelta(0)
+    written = _wall_time(written)
     # Midnight is how a day without a time is stored; then no more than days can be compared.
     if time.min in (written.time(), than.time()):
-        return written.date() > than.date()
-    return written > than
+        return written.date() > (than + allowed).date()
+    return written > than + allowed
 
 
 def _wall_time(moment: datetime) -> datetime:

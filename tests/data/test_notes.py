@@ -195,6 +195,8 @@ def dated(written, *acquired):
         (NOON, [NOON.replace(hour=0) - timedelta(days=1)], False),
         ((NOON + timedelta(minutes=1)).replace(tzinfo=timezone(timedelta(hours=-5))), [NOON], False),
         ((NOON - timedelta(minutes=1)).replace(tzinfo=UTC), [NOON], True),
+        ((NOON + timedelta(hours=5)).replace(tzinfo=UTC), [NOON], True),
+        ((NOON + timedelta(hours=12, minutes=1)).replace(tzinfo=UTC), [NOON], False),
     ],
     ids=str,
 )
