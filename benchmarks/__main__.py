@@ -6,7 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import deidentify_dicom, deidentify_notes, phantom, real_data, sections, startup, syntaxes, throughput
+from benchmarks import (
+    deidentify_dicom,
+    deidentify_notes,
+    fuzz,
+    phantom,
+    real_data,
+    sections,
+    startup,
+    syntaxes,
+    throughput,
+)
 from benchmarks.machine import describe_machine
 from benchmarks.table import write_page
 
@@ -22,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
     "covid19": real_data.run_covid19,
     "etiology": real_data.run_etiology,
     "sections": sections.run,
+    "fuzz": fuzz.run,
 }
 
 

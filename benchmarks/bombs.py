@@ -112,9 +112,7 @@ def deflated_frames(draw: Random) -> bytes:
     side = draw.choice((64, int((length // 2) ** 0.5)))
     frames = draw.choice((1, 3))
     packed = _deflated_with_zeros(b"", length)
-    return part_10(
-        DEFLATED_FRAMES, pixels=encapsulated(*[packed] * frames), rows=side, columns=side, frames=frames
-    )
+    return part_10(DEFLATED_FRAMES, pixels=encapsulated(*[packed] * frames), rows=side, columns=side, frames=frames)
 
 
 def codestream_sizes(draw: Random) -> bytes:
@@ -122,7 +120,12 @@ def codestream_sizes(draw: Random) -> bytes:
     coded, stated = draw.choice(_SIDES), draw.choice(_SIDES)
     stated = draw.choice((coded, coded, stated))
     syntax, build = draw.choice(
-        ((JPEG2000Lossless, _jpeg_2000), (JPEGBaseline8Bit, _jpeg), (JPEGLSLossless, _jpeg_ls), (JPEGLosslessSV1, _lossless))
+        (
+            (JPEG2000Lossless, _jpeg_2000),
+            (JPEGBaseline8Bit, _jpeg),
+            (JPEGLSLossless, _jpeg_ls),
+            (JPEGLosslessSV1, _lossless),
+        )
     )
     frames = draw.choice((1, 1, 500))
     pixels = encapsulated(*[build(coded, draw)] * frames)
@@ -132,7 +135,10 @@ def codestream_sizes(draw: Random) -> bytes:
 def offset_tables(draw: Random) -> bytes:
     """A basic offset table of lies, with frames in one fragment or in several."""
     frames = draw.choice((1, 3, 50))
-    lies = [draw.choice((0, 4, 7, _UNDEFINED, 0x7FFFFFFF, draw.randrange(1 << 16))) for _ in range(draw.choice((frames, 1, 100_000)))]
+    lies = [
+        draw.choice((0, 4, 7, _UNDEFINED, 0x7FFFFFFF, draw.randrange(1 << 16)))
+        for _ in range(draw.choice((frames, 1, 100_000)))
+    ]
     frame = _jpeg_ls(64, draw)
     pixels = encapsulated(*[frame] * frames, offsets=struct.pack(f"<{len(lies)}I", *lies))
     return part_10(JPEGLSLossless, pixels=pixels, bits=8, frames=frames)
@@ -146,7 +152,7 @@ def empty_fragments(draw: Random) -> bytes:
 
 
 def tiny_elements(draw: Random) -> bytes:
-    """A header of nothing but small elements: flat, or in a sequence whose length is defined or not, asked for or not."""
+    """A header of nothing but small elements: flat or in a sequence, of defined length or not, asked for or not."""
     count = draw.choice((*_LENGTHS, draw.choice(_LENGTHS), _MOST if draw.random() < 0.1 else _LENGTHS[0])) // 8
     tiny = element(0x00280002, "US", b"") * count
     tag = draw.choice((0x52009229, 0x52009230, 0x00283010, 0x00283000, 0x00540220, 0x00091010))
@@ -176,7 +182,9 @@ def private_elements(draw: Random) -> bytes:
 
 def character_sets(draw: Random) -> bytes:
     """More character sets than there are, and texts that are nothing but switches between them."""
-    sets = b"\\".join([draw.choice((b"ISO 2022 IR 87", b"ISO 2022 IR 149", b"", b"\xff" * 16))] * draw.choice((2, 3000)))
+    sets = b"\\".join(
+        [draw.choice((b"ISO 2022 IR 87", b"ISO 2022 IR 149", b"", b"\xff" * 16))] * draw.choice((2, 3000))
+    )
     switches = draw.choice((b"\x1b$B", b"\x1b(J", b"\x1b", b"=^\\")) * draw.choice((1000, 20_000))
     body = element(0x00080005, "CS", _even(sets)[:65_534])
     body += element(0x00100010, "PN", _even(switches)[:65_534]) + element(0x00100020, "LO", _even(switches)[:65_534])
@@ -220,7 +228,9 @@ def pixel_representations(draw: Random) -> bytes:
 
 def group_lengths(draw: Random) -> bytes:
     """Group lengths, of the meta information too, that are not those of their groups."""
-    spoilt = bytearray(part_10(ExplicitVRLittleEndian, element(0x00280000, "UL", b"\xff\xff\xff\xff"), pixels=_native()))
+    spoilt = bytearray(
+        part_10(ExplicitVRLittleEndian, element(0x00280000, "UL", b"\xff\xff\xff\xff"), pixels=_native())
+    )
     struct.pack_into("<I", spoilt, 140, draw.choice((0, 1, 8, _UNDEFINED, draw.randrange(1 << 16))))
     return bytes(spoilt)
 
@@ -228,12 +238,23 @@ def group_lengths(draw: Random) -> bytes:
 def mislabelled(draw: Random) -> bytes:
     """One encoding under the name of another."""
     written, named = draw.sample(
-        ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2"), 2
+        (
+            "1.2.840.10008.1.2.1",
+            "1.2.840.10008.1.2.2",
+            "1.2.840.10008.1.2.5",
+            "1.2.840.10008.1.2.4.90",
+            "1.2.840.10008.1.2",
+        ),
+        2,
     )
     syntax = UID(written if written != "1.2.840.10008.1.2" else "1.2.840.10008.1.2.1")
     native = syntax in (ExplicitVRLittleEndian, "1.2.840.10008.1.2.2")
     content = part_10(syntax, pixels=_native() if native else encapsulated(bytes(8192)))
-    return content.replace(_even(syntax.encode("ascii")), _even(named.encode("ascii")).ljust(len(_even(syntax)), b"\0")[: len(_even(syntax))], 1)
+    return content.replace(
+        _even(syntax.encode("ascii")),
+        _even(named.encode("ascii")).ljust(len(_even(syntax)), b"\0")[: len(_even(syntax))],
+        1,
+    )
 
 
 def _native() -> bytes:

@@ -1,6 +1,7 @@
 """How many sections of notes are found, and whether what an image shows is ever read as history.
 
-Run over composed reports of known truth, and over the Open-i reports, laid out as that collection lays them out.
+Run over composed reports of known truth, in the wording that the splitter was adjusted on and in one that was written
+afterwards and only measured on, and over the Open-i reports, laid out as that collection lays them out.
 """
 
 import csv
@@ -10,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.composed_reports import UNSCORED, Report, compose_discharge_summary, compose_report
+from benchmarks.held_out_wording import HELD_OUT
+from benchmarks.report_wordings import TUNED, Wording
 from mediscan.sources.notes.headings import LEAKAGE_SAFE
 from mediscan.sources.notes.sections import split_sections
 
@@ -19,9 +22,15 @@ _OPENI_SECTIONS = ("indication", "comparison", "findings", "impression")
 
 
 def run() -> dict[str, object]:
-    draw = random.Random(_SEED)  # noqa: S311 - the draws are a simulation
-    reports = [compose_report(draw) for _ in range(_REPORTS)]
-    reports += [compose_discharge_summary(draw) for _ in range(_SUMMARIES)]
+    result: dict[str, object] = {"command": "python -m benchmarks sections"}
+    for name, wording, seed in (("tuned", TUNED, _SEED), ("held_out", HELD_OUT, _SEED + 1)):
+        result[name] = _composed(wording, random.Random(seed))  # noqa: S311 - the draws are a simulation
+    return result | ({"openi": _openi()} if _OPENI.is_file() else {})
+
+
+def _composed(wording: Wording, draw: random.Random) -> dict[str, object]:
+    reports = [compose_report(draw, wording) for _ in range(_REPORTS)]
+    reports += [compose_discharge_summary(draw, wording) for _ in range(_SUMMARIES)]
     right = wrong = leaking = 0
     by_layout: Counter[str] = Counter()
     started = time.perf_counter()
@@ -32,16 +41,14 @@ def run() -> dict[str, object]:
         right, wrong = right + len(names) - len(misses), wrong + len(misses)
         by_layout[report.layout] += len(misses)
         leaking += _leaks(report, found)
-    result = {
-        "command": "python -m benchmarks sections",
+    return {
         "seconds": round(time.perf_counter() - started, 2),
         "reports": len(reports),
         "sections": right + wrong,
         "share_right": round(right / (right + wrong), 4),
         "reports_with_leakage": leaking,
-        "misses_by_layout": dict(by_layout.most_common()),
+        "misses_by_layout": {layout: misses for layout, misses in by_layout.most_common() if misses},
     }
-    return result | ({"openi": _openi()} if _OPENI.is_file() else {})
 
 
 def _same(found: str | None, truth: list[str] | None) -> bool:

@@ -28,6 +28,7 @@ _SEXES = {
 LABELS: Mapping[str, int] = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 """How a manifest's cell may write absent (0) and present (1), in lower case."""
 
+_MAY_BE_WORDS = re.compile(r"[^\W\d_]{3}|\^|.{25}|\s.*\s", re.DOTALL)
 _META_FIELDS = ("modality", "body_part", "view", "laterality", "sha256")
 
 
@@ -209,7 +210,7 @@ def _image_meta(entry: object, *, at: Place) -> ImageMeta:
     unknown = sorted(set(map(str, entry)) - {*_META_FIELDS, "spacing_mm", "acquired_at"})
     if unknown:
         raise at.error(
-            f"an entry has the unknown field {quoted(unknown[0])}",
+            f"an entry has the unknown field {quoted_name(unknown[0])}",
             remedy=f"Use only {', '.join(_META_FIELDS)}, spacing_mm and acquired_at.",
         )
     spacing = entry.get("spacing_mm")
@@ -289,11 +290,11 @@ def _json(written: str, *, at: Place) -> object:
 
 
 def quoted(written: str) -> str:
-    """A value as a message shows it: one line, cut short, since a long one may be a note in the wrong column.
+    """A value as a message shows it: in quotes where it cannot be a name or a note in the wrong column."""
+    return "this value" if _MAY_BE_WORDS.search(written) else repr(written)
 
-    What looks like a name in DICOM's form is not shown at all.
-    """
-    if "^" in written:
-        return "this value"
+
+def quoted_name(written: str) -> str:
+    """The name of a field or section as a message shows it: one line, cut short."""
     shown = re.sub(r"\s+", " ", written)
     return repr(shown if len(shown) <= 24 else f"{shown[:20]}…")

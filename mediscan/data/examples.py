@@ -23,6 +23,7 @@ from mediscan.data.notes import RenderedNote, render_note
 from mediscan.data.planes import PlaneReader
 from mediscan.diagnosis import Flag, Refusal
 from mediscan.errors import Code, SourceError
+from mediscan.sources.identity import check_identity
 from mediscan.sources.reading import file_sha256
 from mediscan.study import Availability, ImageRef, Study
 
@@ -75,6 +76,7 @@ def read_example(study: Study, config: DataConfig) -> Example:
         config: Which note sections, how many images, which size.
 
     Raises:
+        IdentityMismatchError: Note, record and images contradict each other on whose they are.
         SourceError: An image cannot be read, or nothing is left to base a diagnosis on.
     """
     return _read(study, config, PlaneReader(config=config))
@@ -88,6 +90,7 @@ def _read(study: Study, config: DataConfig, planes_of: PlaneReader) -> Example:
         for sha256, index, ref in hashed
         for fitted in planes_of.read(ref, sha256)
     ]
+    check_identity(study, planes_of.described)
     note = render_note(study, config.note_sections, cutoff=config.note_cutoff)
     if not planes and not note:
         raise SourceError(
@@ -118,17 +121,17 @@ def _thin(planes: Sequence[SourcePlane], most: int) -> tuple[SourcePlane, ...]:
 
 
 def _flags(study: Study, *, note: RenderedNote, sections: Sequence[str], found: int, kept: int) -> Iterator[Flag]:
-    if not note:
-        yield Flag(
-            code=Code.EMPTY_NOTE,
-            message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone. "
-            f"Add text in one of the sections {', '.join(sections)} to use both.",
-        )
     if note.later:
         yield Flag(
             code=Code.NOTE_AFTER_IMAGE,
             message=f"study {study.study_id!r}: {', '.join(note.later)} of the note was written after the image was "
             "acquired and was not read. Set data.note_cutoff to none in training to read it.",
+        )
+    if not note:
+        yield Flag(
+            code=Code.EMPTY_NOTE,
+            message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone. "
+            f"Add text in one of the sections {', '.join(sections)} to use both.",
         )
     if not found:
         yield Flag(

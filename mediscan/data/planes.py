@@ -6,6 +6,7 @@ from mediscan.config import DataConfig
 from mediscan.data.cache import CacheUse, PlaneCache, Verify
 from mediscan.data.cache_entries import entry_name
 from mediscan.data.images import FittedPlane, fit_planes
+from mediscan.sources.description import ImageDescription
 from mediscan.sources.reading import file_sha256, read_image
 from mediscan.study import ImageRef
 
@@ -18,11 +19,13 @@ class PlaneReader:
         config: Which size, and how many planes of a volume.
         cache: Where to look first.
         use: The account.
+        described: What the images that were decoded say of themselves; those from the cache say nothing.
     """
 
     config: DataConfig
     cache: PlaneCache | None = None
     use: CacheUse = field(default_factory=CacheUse)
+    described: list[ImageDescription] = field(default_factory=list)
 
     def read(self, ref: ImageRef, sha256: str) -> tuple[FittedPlane, ...]:
         """The planes of an image.
@@ -48,4 +51,5 @@ class PlaneReader:
 
     def _make(self, ref: ImageRef, sha256: str) -> tuple[FittedPlane, ...]:
         pixels = read_image(ref.path, expected_sha256=sha256)
+        self.described.append(ImageDescription(meta=pixels.meta, patient=pixels.patient))
         return fit_planes(pixels, size=self.config.image_size, planes=self.config.planes_per_volume)

@@ -152,7 +152,7 @@ def _write(dataset: Dataset, target: Path) -> None:
 
 
 def _place(dataset: Dataset, surrogates: Surrogates) -> Path:
-    instance = str(dataset.SOPInstanceUID)
+    instance = text(dataset, "SOPInstanceUID")  # the first, where a broken file has several
     study, series = (
         text(dataset, keyword) or surrogates.uid(f"{keyword} of {instance}")
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID")

@@ -27,7 +27,7 @@ def shift_date(text: str, span: timedelta) -> str | None:
 
     Source: DICOM PS3.5 6.2.
     """
-    day = _date_of(text)
+    day = date_of(text)
     return None if day is None else _moved(lambda: _write_date(day + timedelta(days=_whole_days(span))))
 
 
@@ -69,7 +69,7 @@ def shift_pairs(dataset: Dataset, span: timedelta) -> Iterator[tuple[BaseTag, st
         partner = tag_for_keyword(keyword.replace("Date", "Time")) if "Date" in keyword else None
         if partner is None or partner == tag or partner not in dataset:
             continue
-        day = _date_of(str(dataset[tag].value or ""))
+        day = date_of(str(dataset[tag].value or ""))
         time = _TIME.fullmatch(str(dataset[partner].value or "").strip())
         if day is None or time is None:
             continue
@@ -83,13 +83,17 @@ def shift_pairs(dataset: Dataset, span: timedelta) -> Iterator[tuple[BaseTag, st
 
 def age_years(born: str, at: str) -> int | None:
     """Completed years between two DA values; None where one is none, or the later comes first."""
-    first, last = _date_of(born), _date_of(at)
+    first, last = date_of(born), date_of(at)
     if first is None or last is None or last < first:
         return None
     return last.year - first.year - ((last.month, last.day) < (first.month, first.day))
 
 
-def _date_of(text: str) -> date | None:
+def date_of(text: str) -> date | None:
+    """A DA value as a date, in today's notation (20190304) or an older one (2019.03.04); None if it is none.
+
+    Source: DICOM PS3.5 6.2.
+    """
     match = _DATE.fullmatch(text.strip())
     try:
         return date(int(match["year"]), int(match["month"]), int(match["day"])) if match else None

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from mediscan.deidentify.lexicon import (
     EPONYM_HEADS,
@@ -16,7 +16,7 @@ from mediscan.deidentify.lexicon import (
 )
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
-CREDENTIAL = re.compile(
+_CREDENTIAL = re.compile(
     r"(?P<comma>,?)[ \t]{0,2}\(?(?P<letters>M\.?D\.?|D\.O\.|DO|R\.?N\.?|B\.?S\.?N\.?|N\.?P\.?|PA-?C|PA|LPN|CNA|APRN"
     r"|ARNP|CRNA|CNM|DNP|FNP(?:-BC|-C)?"
     r"|Ph\.?D\.?|Pharm\.?D\.?|Psy\.?D|DPT|PT|OT|OTR(?:/L)?|RT(?:\(R\))?|RRT|LI?CSW|MSW|RDMS|M\.?B\.?B\.?S\.?|MBChB|MBBCh|MRCP"
@@ -27,6 +27,7 @@ AMBIGUOUS_LETTERS = frozenset({"PA", "PT", "DO", "OT", "OD", "RT", "NP", "III", 
 _ROMAN = re.compile(r"[IVX]{1,5}\Z")
 _GAP = re.compile(r"[ \t]{1,3}|\.?[ \t]{0,2}\n?[ \t]{0,2}|\.[ \t]|\^|-")
 _COMMA = re.compile(r",[ \t]{0,2}")
+_SKIPPED = re.compile(r"[\s:\"“(,*_]{0,6}")
 _MOST_WORDS = 6
 _NEVER = words("never_names")
 
@@ -38,18 +39,13 @@ class Trust(IntEnum):
     TITLE = 2  # "Dr.", "Patient:": any capitalised word, and any word at all that means nothing else
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word and its place."""
+class Word(NamedTuple):
+    """A word at characters `[start, end)`; `folded` is for comparing, without case and with plain apostrophes."""
 
     text: str
     start: int
     end: int
-
-    @property
-    def folded(self) -> str:
-        """For comparing."""
-        return self.text.casefold().replace("\u2019", "'")
+    folded: str
 
 
 class NoteWords:
@@ -59,7 +55,8 @@ class NoteWords:
         self.text = text
         self.words = list(self._split(text))
         self._starts = {word.start: at for at, word in enumerate(self.words)}
-        self._letters = self._after_names(text)
+        self.credentials = tuple(_CREDENTIAL.finditer(text))
+        self._letters = self._after_names()
         capitals = sum(letter.isupper() for letter in text)
         self.is_whispered = capitals * 100 < len(text)  # written without capitals, so that their lack says nothing
 
@@ -69,21 +66,20 @@ class NoteWords:
             word, start = match.group(), match.start()
             if word[-2:] in {"'s", "\u2019s", "'S", "\u2019S"} and len(word) > 2:
                 word = word[:-2]
-            yield Word(word, start, start + len(word))
+            yield Word(word, start, start + len(word), word.casefold().replace("\u2019", "'"))
 
-    @staticmethod
-    def _after_names(text: str) -> frozenset[int]:
+    def _after_names(self) -> frozenset[int]:
         """Where the letters after names stand: MD, FRCP."""
         starts: set[int] = set()
-        for match in CREDENTIAL.finditer(text):
+        for match in self.credentials:
             if match["comma"] or match["letters"] not in AMBIGUOUS_LETTERS:
                 starts.update(range(*match.span("letters")))
         return frozenset(starts)
 
     def at_or_after(self, position: int) -> int | None:
         """The index of the word at the position, blanks and marks skipped."""
-        skip = re.compile(r"[\s:\"“(,*_]{0,6}").match(self.text, position)
-        return self._starts.get(skip.end() if skip else position)
+        skipped = _SKIPPED.match(self.text, position)
+        return self._starts.get(skipped.end() if skipped else position)
 
     def gap(self, at: int) -> str:
         """What stands between word `at` and the next; a NUL where there is none."""
@@ -107,11 +103,15 @@ class NoteWords:
         near = [word.text for word in self.words[max(0, at - 3) : at + 4] if len(word.text) > 1]
         return sum(word.isupper() for word in near) > len(near) / 2
 
+    def begins_sentence(self, at: int) -> bool:
+        """Whether the word is the first of a sentence or an entry, so that its capital says nothing."""
+        return at == 0 or any(mark in self.gap(at - 1) for mark in ".:;!?\n-*")
+
     def is_eponym(self, at: int) -> bool:
         """Whether the word names a thing here: Foley catheter, Crohn's disease, Swan-Ganz."""
         if at + 1 >= len(self.words):
             return False
-        gap = self.text[self.words[at].end : self.words[at + 1].start]
+        gap = self.gap(at)
         return (
             gap.strip(" \n") in {"", "'s", "\u2019s", "'", "'S"}
             and "\n\n" not in gap
@@ -171,7 +171,7 @@ class NoteWords:
                 continue
             # an initial stands for a name before or after it
             initial = self.is_initial(end) and (names > 0 or self._name_follows(end, trust))
-            name = self.can_be_name(end, trust if names == 0 else Trust(min(trust, 2)), first=names == 0)
+            name = self.can_be_name(end, trust, first=names == 0)
             if not initial and not name:
                 break
             if names and name and not initial and self._is_label(end):

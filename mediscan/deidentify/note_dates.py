@@ -4,18 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
+from functools import cached_property
 
 from mediscan.deidentify.identifiers import IdentifierKind, Span
+from mediscan.deidentify.searching import has_digit, one_of
+from mediscan.sources.notes.times import MONTH_NUMBERS, MONTHS, DateOrder
 
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june", "july"),
-    *("august", "september", "october", "november", "december"),
-)
-_MONTH = (
-    r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
-)
+_MONTH = rf"(?P<name>{one_of(*MONTH_NUMBERS)})\b\.?"
 _YEAR = r"(?P<y>(?:19|20)\d\d)"
 _DAY = r"(?P<d>\d{1,2})"
 _FREE = r"(?<![\w.])(?<!\d[/-])"
@@ -24,10 +19,12 @@ _NO_MEASURE = (
 )
 
 # "3/4" alone is a date after such words, and never before such others: 2/6 murmur, 1/2 NS, 2/3 of the lung.
-_CUES = (
-    r"on|from|since|dated?|until|till|through|thru|by|before|after|seen|to|and|between|starting|last|prior|admitted"
-    r"|discharged|cxr|ct|mri|cta|us|xr|echo|ekg|films?|study|studies|radiographs?|exam|scan|labs?|f/u|follow-up|d/c|ending|due"
+_CUES = one_of(
+    r"on from since dated? until till through thru by before after seen to and between starting last prior admitted",
+    r"discharged cxr ct mri cta us xr echo ekg films? study studies radiographs? exam scan labs? f/u follow-up d/c",
+    r"ending due",
 )
+_YEAR_CUES = one_of("in since from until during circa year early late mid around before after")
 _NOT_AFTER = (
     r"of\b|murmur|pain|systolic|diastolic|strength|ns\b|in\s+(?:all|severity)|lung|tablet|tab|cup|dose"
     r"|on\s+(?:the\s+)?(?:pain|scale)"
@@ -47,18 +44,11 @@ _FORMS = tuple(
         rf"{_FREE}{_DAY}(?:st|nd|rd|th)?[\s-]{{0,3}}(?:day\s)?(?:of\s)?{_MONTH}(?:[\s,-]{{0,3}}{_YEAR}|[-\s]'?(?P<yy>(?<=['-])\d\d))?(?!\d)",
         rf"\b{_MONTH}(?:,|\sof)?[\s/-]{{1,3}}(?:{_YEAR}|'(?P<yy>\d\d))(?!\d)",
         rf"{_FREE}(?P<m>0?[1-9]|1[0-2])[/-]{_YEAR}(?![\d/-])",
-        rf"\b(?:{_CUES})[\s:(]{{1,3}}(?P<a>\d{{1,2}})(?P<sep>/)(?P<b>\d{{1,2}})(?![\d/%]|[.-]\d)(?!\s(?:{_NOT_AFTER}))",
+        rf"\b{_CUES}[\s:(]{{1,3}}(?P<a>\d{{1,2}})(?P<sep>/)(?P<b>\d{{1,2}})(?![\d/%]|[.-]\d)(?!\s(?:{_NOT_AFTER}))",
         rf"{_FREE}(?P<a>\d{{1,2}})(?P<sep>/)(?P<b>\d{{1,2}})(?=\s?[-–]\s?\d{{1,2}}/\d{{1,2}}/\d\d)",
-        rf"\b(?:in|since|from|until|during|circa|year|early|late|mid|around|before|after)[\s:-]{{1,2}}{_YEAR}(?![\d.:/-]|\s?(?:ml|mg|cc|hours|hrs|h|units|grams|g)\b)",
+        rf"\b{_YEAR_CUES}[\s:-]{{1,2}}{_YEAR}(?![\d.:/-]|\s?(?:ml|mg|cc|hours|hrs|h|units|grams|g)\b)",
     )
 )
-
-
-class DateOrder(StrEnum):
-    """How 03/04/2019 is meant."""
-
-    MONTH_FIRST = "month_first"
-    DAY_FIRST = "day_first"
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,7 @@ class WrittenDate:
     month_group: str
     day: date
 
-    @property
+    @cached_property
     def span(self) -> Span:
         """From the first written part to the last."""
         spans = [self.match.span(group) for group, text in self.match.groupdict().items() if text and group != "sep"]
@@ -96,15 +86,23 @@ class WrittenDate:
         if group in {"y", "yy"}:
             return f"{moved.year:04d}"[-len(text) :]
         if group == "name":
-            return _like(text, _MONTHS[moved.month - 1])
+            return _like(text, MONTHS[moved.month - 1])
         number = moved.month if group == self.month_group else moved.day
         return f"{number:02d}" if len(text) == 2 and (text[0] == "0" or number < 10) else str(number)
 
 
 def find_dates(text: str, order: DateOrder) -> list[WrittenDate]:
-    """All dates of a text; where two readings overlap, that of the fuller form."""
+    """All dates of a text; where two readings overlap, that of the fuller form.
+
+    Args:
+        text: A note.
+        order: How 03/04/2019 is meant. The month comes first where nobody says, since a date that is not read would
+            stay.
+    """
     found: list[WrittenDate] = []
-    year = _year_of(text)
+    if not has_digit(text):
+        return found
+    year = _latest_named_year(text)
     for form in _FORMS:
         for match in form.finditer(text):
             written = _read(match, order, year)
@@ -120,7 +118,7 @@ def find_dates(text: str, order: DateOrder) -> list[WrittenDate]:
     return kept
 
 
-def _year_of(text: str) -> int:
+def _latest_named_year(text: str) -> int:
     """The year that a date without one is taken to be in: the last that the note names with a day."""
     years = [int(match["y"]) for form in _FORMS[:1] for match in form.finditer(text)]
     years += [int(match["y"]) for match in _FORMS[1].finditer(text) if len(match["y"]) == 4]
@@ -150,13 +148,9 @@ def _readings(parts: dict[str, str | None], order: DateOrder) -> Iterator[tuple[
     if parts.get("a"):
         a, b = int(parts["a"] or 0), int(parts["b"] or 0)
         readings = [("a", a, b), ("b", b, a)]
-        yield from readings if order is DateOrder.MONTH_FIRST else reversed(readings)
+        yield from reversed(readings) if order is DateOrder.DAY_FIRST else readings
     elif name := parts.get("name"):
-        yield (
-            "name",
-            next(at for at, full in enumerate(_MONTHS, 1) if full.startswith(name[:3].lower())),
-            _day_of(parts),
-        )
+        yield "name", MONTH_NUMBERS[name.lower()], _day_of(parts)
     elif parts.get("m"):
         yield "m", int(parts["m"] or 0), _day_of(parts)
     else:

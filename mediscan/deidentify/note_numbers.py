@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from mediscan.deidentify.identifiers import IdentifierKind, Span
+from mediscan.deidentify.searching import has_digit, one_of
 
 _NUMBER = r"(?:\s?(?:number|num\b\.?|no\b\.?|nr\b\.?|id\b|identifier|code|\#|:))*"
 _VALUE = (
@@ -11,28 +12,41 @@ _VALUE = (
     r"|(?=[\w./-]{0,12}\d)[A-Z]{0,5}-?[\dA-Z]{0,30}\d[\dA-Z]{0,30}(?:[-/.][\dA-Z]{1,30}){0,8}))(?!\w)"
 )
 
+_NUMBERED = one_of(
+    r"hospital unit chart patient pt hosp case file specimen encounter visit order requisition episode admission",
+    r"record study exam lab",
+)
+_INSURANCE = one_of(
+    r"insurance policy member group subscriber plan medicare medicaid health\s?plan beneficiary payer hicn? mbi claim"
+)
+
 # What a label may be called, by the kind of number after it.
 _LABELS: dict[IdentifierKind, str] = {
-    IdentifierKind.RECORD_NUMBER: (
-        r"m\.?r\.?n\.?|mr\s?\#|med(?:ical)?\.?\s+rec(?:ord)?s?|(?:hospital|unit|chart|patient|pt|hosp|case|file|specimen|encounter"
-        r"|visit|order|requisition|episode|admission|record|study|exam|lab)\s?(?=number|no\b|num|id\b|\#|:)|accession|acc(?=\W)"
-        r"|fin|csn|id(?=\s?[\#:]|\s?(?:no\b|number))|specimen|crn|urn|hospital(?=\s+no)|study\s+(?=id)"
+    IdentifierKind.RECORD_NUMBER: "|".join(
+        (
+            one_of(r"m\.?r\.?n\.? mr\s?\# med(?:ical)?\.?\s+rec(?:ord)?s?"),
+            rf"{_NUMBERED}\s?(?=number|no\b|num|id\b|\#|:)",
+            one_of(
+                r"accession acc(?=\W) fin csn id(?=\s?[\#:]|\s?(?:no\b|number)) specimen crn urn hospital(?=\s+no)",
+                r"study\s+(?=id)",
+            ),
+        )
     ),
-    IdentifierKind.NATIONAL_NUMBER: (
-        r"ssn|social\s+security|nhs|national\s+insurance|ni(?=\s?(?:no|number))|passport|sin(?=\s?(?:no|number|\#|:))"
+    IdentifierKind.NATIONAL_NUMBER: one_of(
+        r"ssn social\s+security nhs national\s+insurance ni(?=\s?(?:no|number)) passport sin(?=\s?(?:no|number|\#|:))"
     ),
-    IdentifierKind.PLAN_NUMBER: (
-        r"(?:insurance|policy|member|group|subscriber|plan|medicare|medicaid|health\s?plan|beneficiary|payer|hicn?|mbi|claim)"
-        r"(?:\s+(?:member|group|policy|plan|card|subscriber))?"
+    IdentifierKind.PLAN_NUMBER: rf"{_INSURANCE}(?:\s+(?:member|group|policy|plan|card|subscriber))?",
+    IdentifierKind.ACCOUNT: one_of(r"acc(?:oun)?t bank(?:\s+account)? invoice credit\s+card card"),
+    IdentifierKind.LICENCE: one_of(
+        r"driver(?:'?s)?\s+licen[cs]e(?:\s+plate)?(?:\s+of\s+(?:the\s+)?(?:\w+\s){1,3})?(?:\s+is)?",
+        r"licen[cs]e(?:\s+plate)?(?:\s+of\s+(?:the\s+)?(?:\w+\s){1,3})?(?:\s+is)?",
+        r"dl dea npi certificate badge gmc nmc upin plate vin registration",
     ),
-    IdentifierKind.ACCOUNT: r"acc(?:oun)?t|bank(?:\s+account)?|invoice|credit\s+card|card",
-    IdentifierKind.LICENCE: (
-        r"(?:driver(?:'?s)?\s+)?licen[cs]e(?:\s+plate)?(?:\s+of\s+(?:the\s+)?(?:\w+\s){1,3})?(?:\s+is)?|dl|dea|npi|certificate|badge|gmc|nmc|upin|plate"
-        r"|vin|registration"
+    IdentifierKind.DEVICE: one_of(
+        r"serial s/n sn lot udi device model(?=\s?(?:no\b|number|\#)) implant\s+(?:lot|serial|id)"
     ),
-    IdentifierKind.DEVICE: r"serial|s/n|sn|lot|udi|device|model(?=\s?(?:no\b|number|\#))|implant\s+(?:lot|serial|id)",
-    IdentifierKind.PHONE: (
-        r"(?:tele)?phone|tel|cell|mobile|fax|pager|beeper|bleep|ext(?:ension)?|call(?:\s+back)?|contact|x(?=\d{3,5}\b)"
+    IdentifierKind.PHONE: one_of(
+        r"telephone phone tel cell mobile fax pager beeper bleep ext(?:ension)? call(?:\s+back)? contact x(?=\d{3,5}\b)"
     ),
 }
 _LABELLED = tuple(
@@ -45,7 +59,7 @@ _SHAPES: tuple[tuple[IdentifierKind, re.Pattern[str]], ...] = (
     (IdentifierKind.URL, re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"')\]]{2,2000}(?<![.,;:])", re.IGNORECASE)),
     (
         IdentifierKind.IP,
-        re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d)"),
+        re.compile(r"(?<![\d.])(?=\d)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d)"),
     ),
     (
         IdentifierKind.IP,
@@ -90,13 +104,19 @@ def find_numbers(text: str) -> list[Span]:
 
     Of two that are as long, what the label says comes before what the shape suggests.
     """
-    found = list(_labelled(text))
-    found += [Span(*match.span(), kind) for kind, shape in _SHAPES for match in shape.finditer(text)]
+    found = [*_labelled(text), *_shaped(text)]
     return sorted(found, key=lambda span: span.start - span.end)
 
 
 def _labelled(text: str) -> Iterator[Span]:
+    if not has_digit(text):
+        return
     for kind, label in _LABELLED:
         for match in label.finditer(text):
             if sum(letter.isdigit() for letter in match["value"]) >= 3:
                 yield Span(*match.span("value"), kind)
+
+
+def _shaped(text: str) -> Iterator[Span]:
+    for kind, shape in _SHAPES:
+        yield from (Span(*match.span(), kind) for match in shape.finditer(text))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from mediscan.deidentify.identifiers import IdentifierKind, Span
 from mediscan.deidentify.lexicon import is_common_word, words
+from mediscan.deidentify.searching import has_digit, one_of
 
 STATES = words("us_states")
 _STATE_NAMES = words("us_state_names")
@@ -16,13 +17,13 @@ _STATE_CODE = "|".join(sorted(STATES))
 
 _WORD = r"[^\W\d_][^\W\d_'\u2019.-]*(?:['\u2019.-][^\W\d_]+)*"
 _WORDS = rf"(?:{_WORD}\.?[ ]){{0,3}}{_WORD}"
-_STREET_KIND = (
-    r"street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close"
-    r"|crescent|square|sq"
-    r"|parkway|pkwy|circle|cir|trail|highway|hwy|row|walk|gardens|grove|mews|hill|turnpike"
+_STREET_KIND = one_of(
+    r"street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl terrace way close crescent",
+    r"square sq parkway pkwy circle cir trail highway hwy row walk gardens grove mews hill turnpike",
 )
 _UNIT = r"(?:,?\s{0,2}(?:apt|apartment|suite|ste|unit|flat|floor|fl|\#)\.?\s?\#?(?=[\w-]{0,5}\d|[A-Z]\b)[\w-]{1,6})?"
-_STATE = rf"(?:(?-i:{_STATE_CODE})|{'|'.join(sorted(_STATE_NAMES))})"
+_STATE_NAME = one_of(*(name.replace(" ", r"\x20") for name in sorted(_STATE_NAMES)))
+_STATE = rf"(?:(?-i:{_STATE_CODE})|{_STATE_NAME})"
 _TOWN = rf"(?:[\s,]{{1,3}}{_WORDS},?\s{{1,2}}{_STATE}\b(?:\.?\s{{1,2}}\d{{5}}(?:-\d{{4}})?)?)?"
 _POSTCODE = r"(?-i:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2})(?!\w)"
 
@@ -35,7 +36,7 @@ _ADDRESSES = tuple(
         ),
         (
             rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d{{1,5}})?\s(?=(?-i:[A-Z]))(?:[NSEW]{{1,2}}\.?\s)?{_WORDS}\s"
-            rf"(?:{_STREET_KIND})\b\.?{_UNIT}(?:{_TOWN}|)(?:,?\s{{1,2}}{_WORDS},?\s{{1,2}}{_POSTCODE})?"
+            rf"{_STREET_KIND}\b\.?{_UNIT}(?:{_TOWN}|)(?:,?\s{{1,2}}{_WORDS},?\s{{1,2}}{_POSTCODE})?"
         ),
         rf"\bp\.?\s?o\.?\s?box\s\d{{1,6}}{_TOWN}",
         (
@@ -51,46 +52,52 @@ _TOWN_STATE = re.compile(
     rf"(?<![\w,'\u2019-])(?P<value>[A-Z][a-z'\u2019-]+(?: [A-Z][a-z'\u2019-]+){{0,2}}), "
     rf"(?P<state>{_STATE_CODE})(?![\w/^.])"
 )
+_LIVING = one_of(
+    r"liv(?:es|ed|ing) resid(?:es|ed|ing) resident born raised grew\sup homeless works? house home apartment lodging"
+)
+_MOVING = one_of(r"moved comes came originally hails relocated travell?ed returned native transferred formerly")
 _TOWN_CUES = re.compile(
-    r"\b(?:(?:liv(?:es|ed|ing)|resid(?:es|ed|ing)|resident|born|raised|grew\sup|homeless|works?|house"
-    r"|home|apartment|lodging)\s"
-    r"(?:[\w,'\u2019-]+\s){0,6}?(?:in|of)|(?:moved|comes|came|originally|hails|relocated|travell?ed"
-    r"|returned|native|transferred|formerly)\s(?:here\s)?"
-    rf"(?:from|of|to)|(?:travel|trip|flight|drive|vacation)\s(?:to|from)|(?-i:City|Town|Village)\sof|to"
-    rf"|visiting)\s{_TITLE_WORDS}",
+    rf"\b(?:{_LIVING}\s(?:[\w,'\u2019-]+\s){{0,6}}?(?:in|of)|{_MOVING}\s(?:here\s)?(?:from|of|to)"
+    rf"|{one_of('travel trip flight drive vacation')}\s(?:to|from)|(?-i:City|Town|Village)\sof|to|visiting)"
+    rf"\s{_TITLE_WORDS}",
     re.IGNORECASE,
 )
 _STRONG_TOWN = re.compile(r"to|visiting", re.IGNORECASE)
 
-_HOUSE = (
-    r"(?:Memorial\s|General\s|Community\s|Regional\s|Veterans\s|District\s|Children['\u2019]?s\s"
-    r"|University\s|Royal\s|County\s|VA\s|Family\s|Surgical\s)*"
-    r"(?:Hospitals?|Hosp\.|Medical\s(?:Center|Centre|Group|School|Associates)|Health\s?(?:Center|Centre"
-    r"|System|Care|Network|Services)|Healthcare"
-    r"|Clinics?|Infirmary|Surgery|Practice|Hospice|Sanatorium|Nursing\s(?:Home|Facility|Center)"
-    r"|Care\s(?:Home|Center|Centre)|Rehab(?:ilitation)?"
-    r"(?:\s(?:Center|Hospital|Facility))?|Imaging(?:\sCenter)?|Radiology\s(?:Associates|Group|Partners)"
-    r"|Cancer\s(?:Center|Institute)"
-    r"|Heart\s(?:Center|Institute)|Assisted\sLiving|Manor|Pavilion|Polyclinic|NHS\s(?:Foundation\s)?Trust"
-    r"|Memorial|Institute|University|Laborator(?:y|ies)|Pharmacy)"
+_HOUSE_KIND = one_of(
+    r"Memorial General Community Regional Veterans District Children['\u2019]?s University Royal County VA Family",
+    r"Surgical",
 )
-_HOUSE_END = re.compile(rf"(?<!\w)(?:{_HOUSE})(?:\sNHS\s(?:Foundation\s)?Trust)?(?!\w|\s?:)", re.IGNORECASE)
+_HOUSE = one_of(
+    r"Hospitals? Hosp\. Medical\s(?:Center|Centre|Group|School|Associates)",
+    r"Health\s?(?:Center|Centre|System|Care|Network|Services) Healthcare Clinics? Infirmary Surgery Practice Hospice",
+    r"Sanatorium Nursing\s(?:Home|Facility|Center) Care\s(?:Home|Center|Centre)",
+    r"Rehab(?:ilitation)?(?:\s(?:Center|Hospital|Facility))? Imaging(?:\sCenter)?",
+    r"Radiology\s(?:Associates|Group|Partners) Cancer\s(?:Center|Institute) Heart\s(?:Center|Institute)",
+    r"Assisted\sLiving Manor Pavilion Polyclinic NHS\s(?:Foundation\s)?Trust Memorial Institute University",
+    r"Laborator(?:y|ies) Pharmacy",
+)
+_HOUSE_END = re.compile(
+    rf"(?<!\w)(?:{_HOUSE_KIND}\s){{0,6}}{_HOUSE}(?:\sNHS\s(?:Foundation\s)?Trust)?(?!\w|\s?:)", re.IGNORECASE
+)
 _OF_PLACE = re.compile(
     r"\s(?:of|for|at|in)\s(?:the\s)?(?:University\sof\s)?[A-Z][\w'\u2019-]+(?:\s[A-Z][\w'\u2019-]+){0,2}"
 )
 _ACRONYMS = re.compile(r"(?<!\w)(?:MGH|BIDMC|BWH|UCSF|UCLA|UPMC|NYU|MSKCC|CHOP|UCLH|NYPH|JHH|VUMC|MGUH|DFCI)(?!\w)")
 _ROOMS = re.compile(
-    r"\b(?:ward|room|rm|bed|bay|cubicle|floor|unit)[\s#:.]{1,2}(?P<value>(?:\d{1,4}[A-Z]?(?:-\d{1,3}"
-    r"|-[A-Z])?|[A-Z]\d{1,3}))(?![\w/%]|\.\d)(?!\s(?:of|units?|L|liters?)\b)",
+    rf"\b{one_of('ward room rm bed bay cubicle floor unit')}[\s#:.]{{1,2}}"
+    r"(?P<value>(?:\d{1,4}[A-Z]?(?:-\d{1,3}|-[A-Z])?|[A-Z]\d{1,3}))(?![\w/%]|\.\d)(?!\s(?:of|units?|L|liters?)\b)",
     re.IGNORECASE,
 )
 _BEFORE_HOUSE = re.compile(r"[\w'\u2019.&-]+")
 _LINKS = frozenset({"of", "and", "the", "&", "for"})
+_LEADING_LINK = re.compile(r"(?:the|of|and|for|at|from|in|by)\s", re.IGNORECASE)
+_SERVICES = words("services")
 
 
 def find_places(text: str) -> Iterator[Span]:
     """Addresses and towns, then institutions, then rooms; the fuller first."""
-    for address in _ADDRESSES:
+    for address in _ADDRESSES if has_digit(text) else ():
         for match in address.finditer(text):
             group = "value" if "value" in match.groupdict() else 0
             yield Span(*match.span(group), IdentifierKind.PLACE)
@@ -134,29 +141,23 @@ def _start_of_house(text: str, end: int, *, shouted: bool) -> int:
     """Where the name before "Hospital" begins: capitalised words, links between them, on the same line."""
     window = max(0, end - 80)
     line = max(window, text.rfind("\n", window, end) + 1)
-    words = list(_BEFORE_HOUSE.finditer(text, line, end))
     start, named = end, False
-    for word in reversed(words[-7:]):
-        gap = text[word.end() : start]
+    for word in reversed(list(_BEFORE_HOUSE.finditer(text, line, end))[-7:]):
+        gap, said = text[word.end() : start], word.group()
         if gap.strip(" ") or len(gap) > 2:
             break
-        said = word.group()
         if said.casefold() in _LINKS:
-            continue_from = start
-            start = word.start() if named else continue_from
             if not named:
                 break
-            continue
-        if not said[0].isupper() or (said.endswith(".") and said not in {"St.", "Mt."}):
-            break
-        common = is_common_word(said.strip("."))
-        if common and (shouted or said.casefold() in _SERVICES):
-            break
-        named = named or not common or said in {"St.", "Mt."}
+        else:
+            is_saint = said in {"St.", "Mt."}
+            common = is_common_word(said.strip("."))
+            if not said[0].isupper() or (said.endswith(".") and not is_saint):
+                break
+            if common and (shouted or said.casefold() in _SERVICES):
+                break
+            named = named or is_saint or not common
         start = word.start()
-    while link := re.match(r"(?:the|of|and|for|at|from|in|by)\s", text[start:end], re.IGNORECASE):
-        start += link.end()
+    while link := _LEADING_LINK.match(text, start, end):
+        start = link.end()
     return start if named else end
-
-
-_SERVICES = words("services")

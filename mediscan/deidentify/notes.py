@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from mediscan.deidentify.identifiers import IdentifierKind, Span
 from mediscan.deidentify.lexicon import PARTICLES, is_common_word
 from mediscan.deidentify.name_tokens import NoteWords
-from mediscan.deidentify.note_dates import DateOrder, find_dates
+from mediscan.deidentify.note_dates import find_dates
 from mediscan.deidentify.note_numbers import find_long_numbers, find_numbers
 from mediscan.deidentify.note_persons import find_persons
 from mediscan.deidentify.note_places import find_places
 from mediscan.deidentify.record_names import RecordNames
 from mediscan.deidentify.surrogate_text import SurrogateText
 from mediscan.deidentify.surrogates import Surrogates
+from mediscan.sources.notes.times import DateOrder
 
 _AGES = tuple(
     re.compile(pattern, re.IGNORECASE)

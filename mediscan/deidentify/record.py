@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pydicom import Dataset
 from pydicom.multival import MultiValue
 
+from mediscan.deidentify.moments import date_of
+
 _IDENTIFIERS = (
     "AccessionNumber",
     "AdmissionID",
@@ -26,7 +28,7 @@ _IDENTIFIERS = (
 )
 _LEAST_IDENTIFIER = 4
 _LEAST_NAME = 2
-_BIRTH_FORMATS = ("{y}{m}{d}", "{y}-{m}-{d}", "{d}.{m}.{y}", "{d}/{m}/{y}", "{m}/{d}/{y}", "{d}{m}{y}", "{m}{d}{y}")
+_BIRTH_FORMATS = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d%m%Y", "%m%d%Y")
 _NAME_PART = re.compile(r"[^\W\d_]+")
 
 
@@ -51,9 +53,9 @@ class OwnIdentifiers:
     @classmethod
     def of(cls, dataset: Dataset) -> "OwnIdentifiers":
         """Those of a data set whose elements can all be converted."""
-        born = str(dataset.get("PatientBirthDate") or "")
-        year, month, day = born[:4], born[4:6], born[6:8]
-        dates = [form.format(y=year, m=month, d=day) for form in _BIRTH_FORMATS] if len(born) == 8 else []
+        written = str(dataset.get("PatientBirthDate") or "")
+        born = date_of(written)
+        dates = [written, *(f"{born:{form}}" for form in _BIRTH_FORMATS)] if born else [written]
         values = [text for keyword in _IDENTIFIERS for text in values_of(dataset.get(keyword))]
         return cls(names=_person_names(dataset), identifiers=[*values, *dates])
 

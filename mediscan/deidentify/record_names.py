@@ -1,11 +1,12 @@
 """What a record's own header knows of its people: the surest list of what must not be in its notes."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 
 from pydicom import Dataset
+
+from mediscan.deidentify.moments import date_of
 
 _NUMBERS = (
     *("PatientID", "AccessionNumber", "IssuerOfPatientID", "AdmissionID", "StudyID", "ServiceEpisodeID"),
@@ -71,7 +72,7 @@ class RecordNames:
                 values[name] += list(_texts(element.value))
         return cls(
             **{name: tuple(dict.fromkeys(texts)) for name, texts in values.items()},
-            birth_date=_date_of(str(dataset.get("PatientBirthDate", ""))),
+            birth_date=date_of(str(dataset.get("PatientBirthDate", ""))),
         )
 
 
@@ -80,12 +81,3 @@ def _texts(value: object) -> Iterator[str]:
     for one in value if isinstance(value, Sequence) and several else [value]:
         if one is not None and str(one).strip():
             yield str(one).strip()
-
-
-def _date_of(text: str) -> date | None:
-    if not re.fullmatch(r"\d{8}", text):
-        return None
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return None

@@ -3,190 +3,12 @@
 import re
 
 from mediscan.deidentify.identifiers import IdentifierKind
-from mediscan.deidentify.lexicon import words
+from mediscan.deidentify.lexicon import ordered_words, words
 from mediscan.deidentify.note_places import STATES
 from mediscan.deidentify.surrogates import Surrogates
 
-# Given to women and men alike, and as family names; none is a common word.
-NAMES = (
-    *(
-        "Addison",
-        "Adrian",
-        "Ainsley",
-        "Alexis",
-        "Arden",
-        "Ariel",
-        "Ashton",
-        "Aubrey",
-        "Avery",
-        "Bailey",
-        "Blair",
-        "Blake",
-    ),
-    *(
-        "Brett",
-        "Brooklyn",
-        "Cameron",
-        "Campbell",
-        "Carey",
-        "Carson",
-        "Casey",
-        "Cassidy",
-        "Corey",
-        "Dakota",
-        "Dallas",
-        "Dana",
-    ),
-    *(
-        "Darcy",
-        "Delaney",
-        "Devin",
-        "Dorian",
-        "Dylan",
-        "Ellery",
-        "Ellis",
-        "Ellison",
-        "Emerson",
-        "Emery",
-        "Finley",
-        "Flynn",
-    ),
-    *(
-        "Frankie",
-        "Greer",
-        "Hadley",
-        "Harley",
-        "Harper",
-        "Hayden",
-        "Hollis",
-        "Indigo",
-        "Jamie",
-        "Jody",
-        "Jordan",
-        "Jules",
-    ),
-    *(
-        "Justice",
-        "Keegan",
-        "Kelsey",
-        "Kendall",
-        "Kennedy",
-        "Kerry",
-        "Kieran",
-        "Kirby",
-        "Lennon",
-        "Lesley",
-        "Lindsay",
-        "Logan",
-    ),
-    *(
-        "Loren",
-        "Mackenzie",
-        "Madison",
-        "Marley",
-        "Marlowe",
-        "Merritt",
-        "Micah",
-        "Monroe",
-        "Morgan",
-        "Nicky",
-        "Oakley",
-        "Parker",
-    ),
-    *(
-        "Payton",
-        "Perry",
-        "Phoenix",
-        "Presley",
-        "Quincy",
-        "Quinn",
-        "Raleigh",
-        "Reagan",
-        "Reese",
-        "Regan",
-        "Remy",
-        "Riley",
-        "Robbie",
-    ),
-    *(
-        "Rowan",
-        "Rylan",
-        "Sawyer",
-        "Schuyler",
-        "Selby",
-        "Shannon",
-        "Shelby",
-        "Sheridan",
-        "Skylar",
-        "Sloane",
-        "Spencer",
-        "Stacey",
-    ),
-    *(
-        "Sutton",
-        "Sydney",
-        "Tatum",
-        "Taylor",
-        "Teagan",
-        "Tobin",
-        "Tracy",
-        "Tristan",
-        "Tyler",
-        "Wallis",
-        "Whitney",
-        "Wynne",
-    ),
-)
-PLACES = (
-    *(
-        "Ashcombe",
-        "Barrowdale",
-        "Birchmere",
-        "Bramfield",
-        "Brindleton",
-        "Calderwick",
-        "Coldbrook",
-        "Corbridge",
-        "Dunmarsh",
-    ),
-    *(
-        "Eastmere",
-        "Elmcroft",
-        "Farrowby",
-        "Fernhurst",
-        "Glenmoor",
-        "Greywick",
-        "Harrowgate",
-        "Hartmoor",
-        "Hazelwick",
-        "Ivybridge",
-    ),
-    *(
-        "Kingsmere",
-        "Larkfield",
-        "Lynmoor",
-        "Marlbrook",
-        "Merrowdale",
-        "Netherby",
-        "Northwick",
-        "Oakhurst",
-        "Pinecrest",
-        "Quarrington",
-    ),
-    *(
-        "Redmarsh",
-        "Rosewick",
-        "Sandhurst",
-        "Silverton",
-        "Stonebridge",
-        "Swanmere",
-        "Thornbury",
-        "Underwood",
-        "Wexcombe",
-        "Whitmoor",
-    ),
-    *("Willowmere", "Winterbourne", "Woodmarsh", "Yarrowby"),
-)
+_NAMES = ordered_words("surrogate_names")  # given to women and men alike, and as family names; no common words
+_PLACES = ordered_words("surrogate_places")
 _DIGITS = "0123456789"
 _CAPITALS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _SMALL_LETTERS = _CAPITALS.lower()
@@ -229,14 +51,14 @@ class SurrogateText:
     def _name(self, word: str) -> str:
         if len(word) == 1:
             return self._surrogates.pick("initial", self._key(word), "ABCDEFGHJKLMNPRSTW")
-        return _cased_like(word, self._surrogates.pick("name", self._key(word), NAMES))
+        return _cased_like(word, self._surrogates.pick("name", self._key(word), _NAMES))
 
     def _place_word(self, word: str, kind: IdentifierKind) -> str:
         if word.casefold() in _KEPT_PLACE_WORDS or (word in STATES and len(word) == 2):
             return word
         if word.isdigit() or len(word) < 3:
             return self._alike(kind, word)
-        return _cased_like(word, self._surrogates.pick("place", self._key(word), PLACES))
+        return _cased_like(word, self._surrogates.pick("place", self._key(word), _PLACES))
 
     def _alike(self, kind: IdentifierKind, value: str) -> str:
         """Digits for digits, letters for letters; the same however the value is grouped."""

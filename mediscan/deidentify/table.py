@@ -10,13 +10,13 @@ import pyarrow as pa
 from pydicom.uid import UID
 
 from mediscan import cells, schema
-from mediscan.deidentify.note_dates import DateOrder
 from mediscan.deidentify.notes import NoteDeidentifier
 from mediscan.deidentify.record_names import RecordNames
 from mediscan.deidentify.surrogates import Surrogates
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code
 from mediscan.results import write_table
+from mediscan.sources.notes.times import DateOrder
 
 
 @dataclass(frozen=True, kw_only=True)

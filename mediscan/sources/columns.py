@@ -1,5 +1,6 @@
 """Which columns of a table made elsewhere mean what."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,8 @@ class TableColumns:
     """Which columns of a table mean what.
 
     `id`, `patient`, `image` and `split` are guessed where they are not given: `study_id` or `id`; `patient_id` or
-    `patient`; `image`, `images` or `path`; `split`. Of `values`, the names `age_years` and `sex` are the study's own.
+    `patient`; `image`, `images` or `path`; `split`; in any capitals, and with or without signs between the words. Of
+    `values`, the names `age_years` and `sex` are the study's own.
 
     Args:
         id: The study's id; several rows of one id make one study of several images.
@@ -55,8 +57,10 @@ class TableColumns:
         Raises:
             ManifestError: A named column is missing or there twice, or id or patient is neither given nor guessed.
         """
+        plain = {_plain(name): name for name in reversed(names)}
         guessed = {
-            role: getattr(self, role) or next((guess for guess in guesses if guess in names), None)
+            role: getattr(self, role)
+            or next((plain[_plain(guess)] for guess in guesses if _plain(guess) in plain), None)
             for role, guesses in _GUESSES.items()
         }
         for role in ("id", "patient"):
@@ -80,3 +84,7 @@ class TableColumns:
         single = (self.id, self.patient, self.image, self.split, self.report)
         many = (self.notes, self.note_times, self.values, self.findings, self.classes)
         return tuple(name for name in (*single, *(name for group in many for name in group.values())) if name)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mediscan.diagnosis import Refusal
@@ -146,14 +146,36 @@ def _scanned(
     images = [_of_no_study(path) for path in others if path.name.lower().endswith(_NAMED_SUFFIXES) and path.is_file()]
     damaged.extend(_of_pair(path) for path in others if path.suffix.lower() == ".hdr" and _is_pair(path))
     images.extend(_dicom_images([one for one in facts if one.role is not Role.NO_IMAGE], root=root))
+    unnameable = [image for image in images if not is_text(image.path)]
+    refused = (*damaged, *_without_images(facts), *refusals, *(of_no_text(image.path) for image in unnameable))
     return FolderScan(
-        images=tuple(sorted(images, key=lambda image: image.path)),
-        refusals=(*damaged, *_without_images(facts), *refusals),
+        images=tuple(sorted((image for image in images if image not in unnameable), key=lambda image: image.path)),
+        refusals=tuple(map(_as_text, refused)),
         reports=tuple(sorted(one.path for one in facts if one.is_report)),
     )
 
 
+def is_text(path: Path) -> bool:
+    """Whether a path can be written into a manifest; bytes that are not UTF-8 stand in it as lone surrogates."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in str(path))
+
+
+def of_no_text(path: Path) -> Refusal:
+    """The refusal of a file whose path is no text."""
+    error = SourceError(f"the name of {path} is not UTF-8", remedy="Rename the file or its folder.")
+    return _as_text(Refusal.of(stem(path), error))
+
+
+def _as_text(refusal: Refusal) -> Refusal:
+    study_id, message = (
+        said.encode("utf-8", "backslashreplace").decode("utf-8") for said in (refusal.study_id, refusal.message)
+    )
+    return replace(refusal, study_id=study_id, message=message)
+
+
 def _is_pair(path: Path) -> bool:
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return is_nifti_pair(file.read(_NIFTI_START_BYTES))
@@ -241,6 +263,7 @@ def _candidate(facts: DicomFacts, *, path: Path, slices: int) -> Candidate:
         modality=facts.modality,
         body_part=facts.body_part,
         view=facts.view,
+        laterality=facts.laterality,
         intent=facts.intent,
         slice_thickness_mm=facts.slice_thickness_mm,
         rows=facts.rows,

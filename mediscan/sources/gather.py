@@ -13,7 +13,7 @@ from mediscan.sources.archive import is_zip, unpack
 from mediscan.sources.collections import read_collection
 from mediscan.sources.columns import TableColumns
 from mediscan.sources.fhir import read_fhir
-from mediscan.sources.folder import FolderImage, FolderScan, scan
+from mediscan.sources.folder import FolderImage, FolderScan, is_text, of_no_text, scan
 from mediscan.sources.hl7 import read_hl7
 from mediscan.sources.merge import merge
 from mediscan.sources.notes.json_lines import read_json_lines
@@ -26,6 +26,7 @@ from mediscan.sources.table import read_studies
 
 _JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
 _HL7_SUFFIXES = (".hl7",)
+_TOLD_SUFFIXES = (*_JSON_SUFFIXES, *_HL7_SUFFIXES, *TEXT_SUFFIXES)
 _FHIR_MARK = b'"resourceType"'
 _HL7_START = re.compile(rb"\s*\x0b?\s*(?:FHS|BHS|MSH)[|^~]")
 _START_BYTES = 4096
@@ -106,7 +107,11 @@ def _existing(source: Path) -> Path:
 
 
 def _told(place: Path, *, scanned: FolderScan, note_layout: re.Pattern[str]) -> Iterator[SourceStudies]:
-    files = sorted(_files(place))
+    found = sorted(_files(place))
+    files = [path for path in found if is_text(path)]
+    unnameable = [path for path in found if not is_text(path) and path.suffix.lower() in _TOLD_SUFFIXES]
+    if unnameable:
+        yield SourceStudies(studies=tuple(map(of_no_text, unnameable)))
     objects = [path for path in files if path.suffix.lower() in _JSON_SUFFIXES]
     fhir = [path for path in objects if _FHIR_MARK in _start(path)]
     if fhir:
@@ -118,10 +123,20 @@ def _told(place: Path, *, scanned: FolderScan, note_layout: re.Pattern[str]) -> 
     for path in objects:
         # A folder may hold JSON of any meaning; a file that is named alone is meant.
         if path not in fhir and (path.suffix.lower() == ".jsonl" or path == place):
-            yield read_json_lines(path)
+            yield _lines_of(path, place)
     if scanned.reports:
         yield read_report_studies(scanned.reports)
     yield from _noted([path for path in texts if path not in hl7], place, images=scanned.images, layout=note_layout)
+
+
+def _lines_of(path: Path, place: Path) -> SourceStudies:
+    """The studies of a file of JSON lines; one that cannot be used is refused, unless it is the source itself."""
+    try:
+        return read_json_lines(path)
+    except ManifestError as error:
+        if path == place:
+            raise
+        return SourceStudies(studies=(Refusal.of(path.relative_to(place).as_posix(), error),))
 
 
 def _noted(
@@ -148,7 +163,8 @@ def _files(place: Path) -> Iterator[Path]:
         return
     for folder, folders, names in os.walk(place):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder) / name for name in names if not name.startswith("."))
+        found = (Path(folder) / name for name in names if not name.startswith("."))
+        yield from (path for path in found if path.is_file())  # a named pipe would be waited for
 
 
 def _start(path: Path) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mediscan.errors import IdentityMismatchError
 from mediscan.sources.anatomy import regions
 from mediscan.sources.description import ImageDescription
+from mediscan.sources.identifiers import rewritten_remedy
 from mediscan.sources.note_facts import NoteFacts, note_facts
 from mediscan.study import Sex, Study
 
@@ -43,7 +44,7 @@ def _contradictions(study: Study, note: NoteFacts, images: Sequence[ImageDescrip
     if _ages_differ(study.age_years, note.age_years):
         yield "the record and the note state different ages"
     for image in images:
-        sex, age = image.patient.sex, _age_years(image)
+        sex, age = image.patient.sex, age_at_acquisition(image)
         if _differ(study.sex, sex):
             yield "the record and an image state different sexes"
         if _differ(note.sex, sex):
@@ -55,17 +56,19 @@ def _contradictions(study: Study, note: NoteFacts, images: Sequence[ImageDescrip
         acquired = image.meta.acquired_at
         if note.examined_on and acquired and abs((acquired.date() - note.examined_on).days) > _DAYS_APART:
             yield "the note and an image state different days of examination"
-        yield from _places_differ(note, image)
+    yield from _places_differ(note, images)
 
 
-def _places_differ(note: NoteFacts, image: ImageDescription) -> Iterator[str]:
-    shown = regions((image.meta.body_part or "").replace("_", " "))
-    if shown and note.examined and not any(one.touches(other) for one in shown for other in note.examined):
+def _places_differ(note: NoteFacts, images: Sequence[ImageDescription]) -> Iterator[str]:
+    """What no image of the study bears out: its images may show more than the note speaks of, such as both breasts."""
+    shown = [(regions((image.meta.body_part or "").replace("_", " ")), image.meta.laterality) for image in images]
+    places = {region for found, _ in shown for region in found}
+    if places and note.examined and not any(one.touches(other) for one in places for other in note.examined):
         yield "the note and an image state different body parts"
-    side = image.meta.laterality
-    for region in shown:
+    for region in places:
+        imaged = {side for found, side in shown if region in found}
         named = {letter for of, letter in note.sides if of is region}
-        if region.is_paired and side in ("L", "R") and named and side not in named:
+        if region.is_paired and named and imaged <= {"L", "R"} and not named & imaged:
             yield "the note and an image state different sides"
 
 
@@ -80,7 +83,8 @@ def _ages_differ(one: float | None, other: float | None) -> bool:
     return abs(one - other) > _YEARS_APART
 
 
-def _age_years(image: ImageDescription) -> float | None:
+def age_at_acquisition(image: ImageDescription) -> float | None:
+    """The patient's age in years as an image's header states it, or as its dates give it."""
     if image.patient.age_years is not None:
         return image.patient.age_years
     born, acquired = image.patient.birth_date, image.meta.acquired_at
@@ -101,7 +105,7 @@ class PatientComparison:
     mismatched: frozenset[str]
 
 
-def check_patient(study: Study, *, mismatched: frozenset[str]) -> None:
+def check_patient(study: Study, images: Sequence[ImageDescription], *, mismatched: frozenset[str]) -> None:
     """Refuse a study that `compare_patients` found to be of two patients.
 
     Raises:
@@ -110,7 +114,8 @@ def check_patient(study: Study, *, mismatched: frozenset[str]) -> None:
     if study.study_id in mismatched:
         raise IdentityMismatchError(
             f"study {study.study_id!r}: the record and an image name different patients",
-            remedy="Correct the patient or the image; a table that renames patients must rename all of them.",
+            remedy="Correct the patient or the image; a table that renames patients must rename all of them."
+            + rewritten_remedy(study.patient_id, [one.patient.patient_id for one in images]),
         )
 
 

@@ -6,26 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediscan import schema
 from mediscan.diagnosis import Refusal
-from mediscan.errors import Code, IdentityMismatchError, ManifestError, SourceError, UnsupportedImageError
+from mediscan.errors import Code, IdentityMismatchError, ManifestError, SourceError
 from mediscan.findings import FindingSet, natural_order
 from mediscan.manifest import Manifest
 from mediscan.progress import Progress, silent
+from mediscan.sources.choosing import choose
 from mediscan.sources.columns import TableColumns
-from mediscan.sources.describing import Described, describe_all
+from mediscan.sources.describing import Described
 from mediscan.sources.description import ImageDescription
 from mediscan.sources.gather import gather
-from mediscan.sources.identity import check_identity, check_patient, compare_patients
-from mediscan.sources.join import join
+from mediscan.sources.identity import age_at_acquisition, check_identity, check_patient, compare_patients
+from mediscan.sources.join import join, unmatched
 from mediscan.sources.notes.text_files import FILE_NAME
 from mediscan.sources.outcome import FindingCount, IngestResult, Outcome, report
-from mediscan.sources.selection import Candidate, SelectionRules, select
+from mediscan.sources.selection import SelectionRules
 from mediscan.study import ImageMeta, ImageRef, Split, Study
 
 __all__ = ["FindingCount", "IngestResult", "SelectionRules", "TableColumns", "drawn_split", "ingest"]
 
 _TRAIN_SHARE, _VAL_SHARE = 0.70, 0.15
+_MOST_YEARS = 150
 
 
 def drawn_split(patient_id: str) -> Split:
@@ -84,16 +85,16 @@ def ingest(
     entries = [*join(told.studies, gathered.images, named=told.named), *gathered.unread]
     if not entries:
         raise ManifestError("there is no study in the sources", remedy="Name folders with images, or a table.")
-    notices = list(told.notices)
+    notices = [*told.notices, *filter(None, [unmatched(told.studies, entries, gathered.images)])]
     if not told.split_given:
         entries = [
             replace(entry, split=drawn_split(entry.patient_id)) if isinstance(entry, Study) else entry
             for entry in entries
         ]
         notices.append("No split was given: splits were drawn by patient, 70 % train, 15 % val, 15 % test.")
-    candidates = {str(image.path): image.candidate for image in gathered.images}
-    outcomes = [_selected(Outcome(entry=entry), candidates, rules or SelectionRules()) for entry in entries]
-    described = describe_all(_paths(outcomes), progress=progress)
+    # Images that a table names are chosen already.
+    free = {str(image.path): image.candidate for image in gathered.images if str(image.path) not in told.named}
+    outcomes, described = choose(entries, free, rules or SelectionRules(), progress=progress)
     checked = _identified([_described(one, described) for one in outcomes], notices=notices)
     manifest = Manifest.of(
         [one.outcome.entry for one in checked if isinstance(one.outcome.entry, Study)],
@@ -102,37 +103,6 @@ def ingest(
         sections=tuple(columns.notes),
     ).write(out)
     return report(manifest, [one.outcome for one in checked], notices=notices)
-
-
-def _selected(outcome: Outcome, candidates: Mapping[str, Candidate], rules: SelectionRules) -> Outcome:
-    """The study with the series that the rules choose; images that a table names are chosen already."""
-    study = outcome.entry
-    found = (
-        [candidates[image.path] for image in study.images if image.path in candidates]
-        if isinstance(study, Study)
-        else []
-    )
-    if isinstance(study, Refusal) or not found:
-        return outcome
-    selection = select(found, rules)
-    if not study.written_sections:
-        try:
-            selection.require_any(study.study_id)
-        except UnsupportedImageError as error:
-            return replace(outcome, entry=Refusal.of(study.study_id, error))
-    out = {str(one.candidate.path) for one in selection.left_out}
-    images = tuple(image for image in study.images if image.path not in out)
-    return replace(
-        outcome,
-        entry=replace(study, images=images),
-        flags=(*outcome.flags, *selection.flags),
-        remarks=(selection.summary,) if len(found) > 1 and not selection.left_out else (),
-    )
-
-
-def _paths(outcomes: Sequence[Outcome]) -> list[str]:
-    paths = (image.path for one in outcomes if isinstance(one.entry, Study) for image in one.entry.images)
-    return [path for path in dict.fromkeys(paths) if not schema.is_url(path)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +142,22 @@ def _described(outcome: Outcome, described: Mapping[str, Described]) -> _Checked
     return _Checked(
         outcome=replace(
             outcome,
-            entry=replace(study, images=tuple(images.values())),
+            entry=_with_patient_facts(replace(study, images=tuple(images.values())), found),
             flags=(*outcome.flags, *flags.values()),
             seconds=seconds,
         ),
         images=tuple(found),
+    )
+
+
+def _with_patient_facts(study: Study, images: Sequence[ImageDescription]) -> Study:
+    """The study with the age and the sex of its image headers, where its source tells none and they agree."""
+    sexes = {image.patient.sex for image in images if image.patient.sex is not None}
+    ages = {age for image in images if (age := age_at_acquisition(image)) is not None and 0 <= age <= _MOST_YEARS}
+    return replace(
+        study,
+        sex=study.sex or (sexes.pop() if len(sexes) == 1 else None),
+        age_years=min(ages) if study.age_years is None and ages and max(ages) - min(ages) <= 1 else study.age_years,
     )
 
 
@@ -204,7 +185,7 @@ def _same_patient(checked: _Checked, *, mismatched: frozenset[str]) -> _Checked:
     if isinstance(study, Refusal):
         return checked
     try:
-        check_patient(study, mismatched=mismatched)
+        check_patient(study, checked.images, mismatched=mismatched)
         check_identity(study, checked.images)
     except IdentityMismatchError as error:
         return replace(checked, outcome=replace(checked.outcome, entry=Refusal.of(study.study_id, error)))

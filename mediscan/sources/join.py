@@ -8,6 +8,7 @@ from pathlib import Path
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code, IdentityMismatchError, ManifestError
 from mediscan.sources.folder import FolderImage
+from mediscan.sources.identifiers import REWRITTEN, loose, rewritten_remedy
 from mediscan.sources.studies import UNKNOWN_PATIENT
 from mediscan.study import ImageRef, Study
 
@@ -57,6 +58,36 @@ def join(
     return _told_apart(joined)
 
 
+def unmatched(told: Sequence[Study | Refusal], joined: Sequence[Study | Refusal], images: Sequence[FolderImage]) -> str:
+    """A sentence where some of the told studies found no image and some of the folder's none that tells of them.
+
+    Args:
+        told: The table's studies, as `join` was given them.
+        joined: What `join` made of them.
+        images: The folder's images.
+
+    Returns:
+        The sentence, which also says how many ids would fit but for what spreadsheets change in them; "" where all
+        found each other, or one kind has none.
+    """
+    ids = {entry.study_id for entry in told}
+    studies = [entry for entry in joined if isinstance(entry, Study)]
+    bare = [study.study_id for study in studies if study.study_id in ids and not study.images]
+    lone = {image.path for study in studies if study.study_id not in ids for image in study.images}
+    if not bare or not lone:
+        return ""
+    free = [image for image in images if str(image.path) in lone]
+    keys = {loose(name) for image in free for _, key in _KEYS if (name := key(image)) is not None}
+    near = sum(loose(study_id) in keys for study_id in bare)
+    patients = sum(study_id in {image.patient_id for image in free} for study_id in bare)
+    return (
+        f"{len(bare)} studies of tables, notes or messages found no image, and {len(free)} images no such study: ids "
+        f"are compared with {', '.join(how for how, _ in _KEYS)}."
+        + (f" {near} would fit but for {REWRITTEN}." if near else "")
+        + (f" {patients} are PatientIDs: a study needs an id of its own." if patients else "")
+    )
+
+
 def _is_named(image: FolderImage, named: frozenset[str]) -> bool:
     # A table may name a series by its folder, or by any of its slices.
     return not named.isdisjoint(
@@ -92,11 +123,13 @@ def _with_images(study: Study, found: Sequence[FolderImage], *, how: str, taken:
             f"study {study.study_id!r}: its images already belong to another row",
             remedy="Give one study one row, or name each row's images in a column.",
         )
-    known = (None, study.patient_id) if study.patient_id != UNKNOWN_PATIENT else {image.patient_id for image in found}
-    if any(image.patient_id not in known for image in found if not image.alone):
+    known = {None, study.patient_id} if study.patient_id != UNKNOWN_PATIENT else {image.patient_id for image in found}
+    strangers = {image.patient_id for image in found if not image.alone} - known
+    if strangers:
         raise IdentityMismatchError(
             f"study {study.study_id!r}: the table and the DICOM header name different patients",
-            remedy="Correct the id or the patient; where the files were de-identified, name them in an image column.",
+            remedy="Correct the id or the patient; where the files were de-identified, name them in an image column."
+            + rewritten_remedy(study.patient_id, strangers),
         )
     return replace(study, images=tuple(ImageRef(path=str(image.path)) for image in found))
 

@@ -35,6 +35,8 @@ def merge(sources: Sequence[SourceStudies]) -> SourceStudies:
 
 def _both(one: Study | Refusal, other: Study | Refusal) -> Study | Refusal:
     if isinstance(one, Refusal):
+        if isinstance(other, Refusal) and other.message not in one.message:
+            return replace(one, message=f"{one.message} {other.message}")
         return one
     if isinstance(other, Refusal):
         return other

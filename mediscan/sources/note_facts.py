@@ -29,15 +29,25 @@ class NoteFacts:
     examined_on: date | None = None
 
 
+# Gaps are bounded: two that may share a long run of spaces take quadratic time.
 _AGE = (
-    r"(?P<age>\d{1,3})\s*-?\s*"
-    r"(?:(?P<unit>years?|yrs?|y|months?|mos?|weeks?|wks?|days?)\s*-?\s*(?:old|/o\b|o\b)|y/o|yo\b|y\.o\.)"
+    r"(?P<age>\d{1,3})[\s-]{0,3}"
+    r"(?:(?P<unit>years?|yrs?|y|months?|mos?|weeks?|wks?|days?)[\s-]{0,3}(?:old|/o\b|o\b)|y/o|yo\b|y\.o\.)"
 )
 _ADJECTIVE = r"(?!(?:of|with|whose|by|and|or|for|to|from|in|his|her)\b)[a-z-]+\s+"
 _SEX = r"(?:male|female|man|woman|boy|girl|gentleman|lady|m|f)\b"
-_PERSON = re.compile(rf"\b{_AGE}(?:[\s,-]+(?:{_ADJECTIVE}){{0,2}}?(?P<sex>{_SEX}))?", re.IGNORECASE)
+# What else notes give an age to, with one word before it at most: "2-week-old hip fracture", "3-year-old son".
+_NO_PATIENT = (
+    rf"(?!(?:[\s-]{{1,3}}(?!(?:with|for|after|post|status)\b|{_SEX})\w{{1,30}})?[\s-]{{1,3}}(?:"
+    r"(?:son|daughter|brother|sister|sibling|grand\w+|nephew|niece|"
+    r"fracture|scar|wound|injury|trauma|burn|ulcer|lesion|nodule|mass|bruise|laceration|incision|abscess|"
+    r"infarct\w*|stroke|h(?:a)?ematoma|h(?:a)?emorrhage|bleed|thromb\w+|clot|graft|stent|pacemaker|implant|device|"
+    r"prosthesis|hardware|replacement|arthroplasty|repair|operation|surgery|tube|drain|catheter|line|port|"
+    r"film|image|study|exam\w*|scan|radiograph|x-ray|ct|mri?|report|iup|gestation|pregnancy|f(?:o)?etus)s?)\b)"
+)
+_PERSON = re.compile(rf"\b{_AGE}{_NO_PATIENT}(?:[\s,-]{{1,3}}(?:{_ADJECTIVE}){{0,2}}?(?P<sex>{_SEX}))?", re.IGNORECASE)
 # As short as this only where a sentence begins, and below the temperatures in Fahrenheit that look the same.
-_SHORT_PERSON = re.compile(r"(?:^|\n|\.\s)\s*(?P<age>\d|[1-8]\d|9[0-4])\s?(?P<sex>[MF])\b")
+_SHORT_PERSON = re.compile(r"(?:^|\n|\.\s)\s{0,3}(?P<age>\d|[1-8]\d|9[0-4])\s?(?P<sex>[MF])\b")
 _STATED_AGE = re.compile(r"\bage\s*[:=]\s*(?P<age>\d{1,3})\b(?!\s*(?:months?|mos?|weeks?|days?))", re.IGNORECASE)
 _STATED_SEX = re.compile(r"\b(?:sex|gender)\s*[:=]\s*(?P<sex>male|female|m|f)\b", re.IGNORECASE)
 _SOMEBODY_ELSE = re.compile(
@@ -52,7 +62,7 @@ _MOST_YEARS = 120
 _MODALITY = r"(?:ct|cta|mr|mri|mra|pet|x-?rays?|xr|radiographs?|radiography|films?|ultrasound|us|mammograms?|scan)"
 _EXAMINATION = re.compile(
     rf"\b{_MODALITY}\s+(?:scan\s+|examination\s+|views?\s+)?(?:of\s+)?(?P<after>[^.;:\n]{{0,60}})"
-    rf"|(?P<before>(?:[\w-]+\s+){{1,4}}){_MODALITY}\b",
+    rf"|(?P<before>(?:[\w-]{{1,30}}\s{{1,3}}){{1,4}}){_MODALITY}\b",
     re.IGNORECASE,
 )
 _TITLES = ("technique", "procedure", "examination")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediscan.errors import Code, UnsupportedImageError
+from mediscan.sources.description import PatientFacts
 from mediscan.study import ImageMeta
 
 PADDING = np.float32(-np.inf)
@@ -110,6 +111,7 @@ class Pixels:
         intent: What the file says that it was processed for, where it does.
         decoder: What decoded the stored pixels, where a choice of decoders was: two may differ by a grey level.
         meta: Modality, view, spacing and the like.
+        patient: Whom the image is said to show; for comparing only.
         affine: (4, 4) float64, maps an index (plane, row, column, 1) of `values` to millimetres in RAS+ (x grows to the
             patient's right, y to anterior, z to the head); None where the file does not say (all projections), or no
             one affine holds (unevenly spaced slices).
@@ -121,12 +123,17 @@ class Pixels:
     intent: Intent | None = None
     decoder: str | None = None
     meta: ImageMeta = field(default_factory=ImageMeta)
+    patient: PatientFacts = field(default_factory=PatientFacts)
     affine: NDArray[np.float64] | None = None
 
     @cached_property
+    def _lowest(self) -> float:
+        return float(self.values.min())
+
+    @property
     def is_padded(self) -> bool:
         """Whether some of the values are padding."""
-        return bool(self.values.min() == PADDING)
+        return self._lowest == PADDING
 
     @property
     def measured(self) -> NDArray[np.float32]:
@@ -136,6 +143,8 @@ class Pixels:
     @cached_property
     def range(self) -> tuple[float, float]:
         """Lowest and highest value, padding left out; zeros where all is padding."""
+        if not self.is_padded:
+            return self._lowest, float(self.values.max())
         measured = self.measured
         return (float(measured.min()), float(measured.max())) if measured.size else (0.0, 0.0)
 

@@ -5,13 +5,14 @@ series that lie in a folder, flat or nested. A file or folder whose own name hol
 """
 
 import hashlib
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from mediscan.errors import Code, NotDicomError, SourceError, UnsupportedImageError
-from mediscan.sources.boundary import refusing
+from mediscan.sources.boundary import quiet, refusing
 from mediscan.sources.description import ImageDescription
 from mediscan.sources.dicom.files import SeriesMembers
 from mediscan.sources.dicom.header import is_dicom
@@ -22,6 +23,7 @@ from mediscan.sources.pixels import Pixels
 from mediscan.sources.raster import describe_raster, is_raster, read_raster
 
 _START_BYTES = 8192
+_HELD_BYTES = 32 << 20  # files up to this size are read once
 _CHUNK = 1 << 20
 
 
@@ -35,7 +37,6 @@ class ImageKind(StrEnum):
 
 
 _READERS: dict[ImageKind, Callable[[Path], Pixels]] = {
-    ImageKind.DICOM: read_file,
     ImageKind.NIFTI: read_nifti,
     ImageKind.RASTER: read_raster,
 }
@@ -51,6 +52,7 @@ _SUFFIXES = {
 }
 
 
+@quiet()  # once for all that is done with the file
 def read_image(path: str | Path, *, expected_sha256: str | None = None) -> Pixels:
     """The image that lies at a path: a DICOM, NIfTI, PNG, JPEG or TIFF file, or a DICOM series.
 
@@ -59,23 +61,25 @@ def read_image(path: str | Path, *, expected_sha256: str | None = None) -> Pixel
         expected_sha256: What `file_sha256` must give, where it is known.
 
     Returns:
-        (S, H, W) float32 values in physical units, with metadata and the file's hash.
+        (S, H, W) float32 values in physical units, with metadata and the file's hash. A DICOM file of up to 32 MiB is
+        read once: the very bytes that were hashed are decoded.
 
     Raises:
         SourceError: The image is missing (FILE_NOT_FOUND), altered (HASH_MISMATCH), too large (FILE_TOO_LARGE),
             constant (CONSTANT_IMAGE), or cannot be read. Nothing else is raised, whatever the file holds.
     """
     path = Path(path)
-    kind = image_kind(path)
+    content = _small_file(path)
+    kind = image_kind(path) if content is None else _file_kind(path, content[:_START_BYTES])
     if kind is ImageKind.SERIES:
         members = series_members(path)
         sha256 = _series_sha256(members)
         _require_hash(path, sha256, expected_sha256)
         pixels = read_series(members)
     else:
-        sha256 = file_sha256(path)
+        sha256 = file_sha256(path) if content is None else hashlib.sha256(content).hexdigest()
         _require_hash(path, sha256, expected_sha256)
-        pixels = _READERS[kind](path)
+        pixels = read_file(path, content) if kind is ImageKind.DICOM else _READERS[kind](path)
     return pixels.with_meta(sha256=sha256).require_contrast(str(path))
 
 
@@ -104,6 +108,9 @@ def file_sha256(path: str | Path) -> str:
         SourceError: There is no such file (FILE_NOT_FOUND), or it cannot be read.
     """
     path = Path(path)
+    content = _small_file(path)
+    if content is not None:
+        return hashlib.sha256(content).hexdigest()
     with refusing(path, "cannot be read", kind=SourceError, remedy="Check the path."):
         if _is_series(path):
             return _series_sha256(series_members(path))
@@ -131,6 +138,22 @@ def image_kind(path: Path) -> ImageKind:
             raise _missing(path)
         with path.open("rb") as file:
             start = file.read(_START_BYTES)
+    return _file_kind(path, start)
+
+
+def _small_file(path: Path) -> bytes | None:
+    """What is in a file; None where it is large, no file, or not there."""
+    with refusing(path, "cannot be read", kind=SourceError, remedy="Check the path."):
+        try:
+            status = path.stat()
+        except (OSError, ValueError):  # the latter: a name with a zero byte
+            return None
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _HELD_BYTES:
+            return None
+        return path.read_bytes()
+
+
+def _file_kind(path: Path, start: bytes) -> ImageKind:
     if is_dicom(start):
         return ImageKind.DICOM
     if is_nifti(start):

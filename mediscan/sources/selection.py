@@ -39,7 +39,8 @@ class Preference(StrEnum):
 class Candidate:
     """What the rules see of a series (or of an image that is no part of one); None is what is not known.
 
-    `rows` and `columns` are the matrix, `slices` counts files or frames, `number` is SeriesNumber.
+    `rows` and `columns` are the matrix, `slices` counts files or frames, `number` is SeriesNumber. `problem` says in
+    words why it makes no image, where that is known already.
     """
 
     path: Path
@@ -48,11 +49,13 @@ class Candidate:
     modality: str | None = None
     body_part: str | None = None
     view: str | None = None
+    laterality: str | None = None
     intent: Intent | None = None
     slice_thickness_mm: float | None = None
     rows: int | None = None
     columns: int | None = None
     slices: int = 1
+    problem: str | None = None
 
 
 class SelectionRules(BaseModel):
@@ -67,7 +70,8 @@ class SelectionRules(BaseModel):
         views: ViewPosition to use; empty for all.
         exclude_localizers: Whether localizers (scouts, topograms) are left out.
         exclude_derived: Whether derived pictures are left out.
-        prefer_presentation: Whether images FOR PROCESSING are left out where the study has one FOR PRESENTATION.
+        prefer_presentation: Whether images FOR PROCESSING are left out where the study has one of the same view and
+            side FOR PRESENTATION.
         min_slice_thickness_mm: Thinnest slices to use.
         max_slice_thickness_mm: Thickest slices to use.
         min_matrix: Fewest rows and columns.
@@ -177,9 +181,9 @@ def select(candidates: Sequence[Candidate], rules: SelectionRules) -> Selection:
         rules: What is wanted.
     """
     candidates = sorted(candidates, key=_RANKS[Preference.LOWEST_NUMBER])
-    presented = any(
-        one.intent is Intent.PRESENTATION and _misfit(one, rules, presented=False) is None for one in candidates
-    )
+    presented = [
+        one for one in candidates if one.intent is Intent.PRESENTATION and _misfit(one, rules, presented=()) is None
+    ]
     reasons = {place: _misfit(one, rules, presented=presented) for place, one in enumerate(candidates)}
     fitting = [place for place, reason in reasons.items() if reason is None]
     if rules.max_series is not None and len(fitting) > rules.max_series:
@@ -196,12 +200,14 @@ def select(candidates: Sequence[Candidate], rules: SelectionRules) -> Selection:
     )
 
 
-def _misfit(candidate: Candidate, rules: SelectionRules, *, presented: bool) -> str | None:
+def _misfit(candidate: Candidate, rules: SelectionRules, *, presented: Sequence[Candidate]) -> str | None:
     """Why a series does not fit, in words; None where it fits."""
     return next(_misfits(candidate, rules, presented=presented), None)
 
 
-def _misfits(candidate: Candidate, rules: SelectionRules, *, presented: bool) -> Iterator[str]:
+def _misfits(candidate: Candidate, rules: SelectionRules, *, presented: Sequence[Candidate]) -> Iterator[str]:
+    if candidate.problem is not None:
+        yield candidate.problem
     excluded = {Role.NO_IMAGE: True, Role.LOCALIZER: rules.exclude_localizers, Role.DERIVED: rules.exclude_derived}
     if excluded.get(candidate.role, False):
         yield candidate.role.value
@@ -212,9 +218,15 @@ def _misfits(candidate: Candidate, rules: SelectionRules, *, presented: bool) ->
     ):
         if wanted and (value or "").upper() not in {term.upper() for term in wanted}:
             yield f"{name} unknown" if value is None else f"{name} is not {' or '.join(wanted)}"
-    if rules.prefer_presentation and presented and candidate.intent is Intent.PROCESSING:
-        yield "for processing, and the study has images for presentation"
+    raw = rules.prefer_presentation and candidate.intent is Intent.PROCESSING
+    if raw and any(_may_show_the_same(candidate, shown) for shown in presented):
+        yield "for processing, and the study has the view for presentation"
     yield from _size_misfits(candidate, rules)
+
+
+def _may_show_the_same(one: Candidate, other: Candidate) -> bool:
+    pairs = ((one.modality, other.modality), (one.view, other.view), (one.laterality, other.laterality))
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _size_misfits(candidate: Candidate, rules: SelectionRules) -> Iterator[str]:

@@ -15,6 +15,8 @@ from mediscan.diagnosis import Refusal
 from mediscan.errors import ManifestError
 from mediscan.findings import GROUP_SEPARATOR
 from mediscan.sources.columns import TableColumns
+from mediscan.sources.delimited import read_delimited
+from mediscan.sources.notes.headings import CONCLUSIVE, LEAKAGE_SAFE
 from mediscan.sources.notes.sections import split_sections
 from mediscan.sources.studies import SourceStudies
 from mediscan.study import ImageRef, NoteSection, Study
@@ -28,6 +30,14 @@ WORDS: Mapping[str, int] = {
     **dict.fromkeys(("no", "negative", "absent"), 0),
 }
 """How a finding's cell may write present (1) and absent (0), in lower case."""
+
+
+# A letter alone is a unit only in DICOM's form of three digits (PS3.5 6.2, AS): "65M" may be a man of 65.
+_AGE = re.compile(
+    r"(?P<count>\d{1,3})(?:(?<=\d{3})(?P<code>[DWMY])|\s*(?P<word>days?|weeks?|wks?|months?|mos?|years?|yrs?|y)(?:\s*old)?)",
+    re.IGNORECASE,
+)
+_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12.0, "y": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,24 +86,24 @@ def read_studies(path: Path, columns: TableColumns) -> SourceStudies:
         findings=(*columns.findings, *members),
         split_given=columns.split is not None,
         named=frozenset(_named(rows_of.values(), column=columns.image, root=path.parent)),
-        notices=notices,
+        notices=(*notices, *_whole_reports(said, columns.notes)),
     )
 
 
+def _whole_reports(said: Sequence[_Said], notes: Mapping[str, str]) -> Iterator[str]:
+    """A notice for each column that is named as what was known before the image, and says what the image shows."""
+    for section in LEAKAGE_SAFE & notes.keys():
+        texts = [entry["note", section] for entry in said if ("note", section) in entry]
+        whole = sum(any(part.name in CONCLUSIVE for part in split_sections(text)) for text in texts)
+        if whole:
+            yield (
+                f"{whole} of {len(texts)} texts in column {notes[section]!r} hold findings or an impression, which the "
+                f"model would read as {section}: name a column of whole reports with --report."
+            )
+
+
 def _read(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
-    if path.suffix.lower() == ".parquet":
-        return schema.read_parquet(path), ()
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        return cells.read_delimited(path, delimiter=delimiter), ()
-    except UnicodeDecodeError:
-        notice = f"Table {path.name} is not in UTF-8 and was read as Windows-1252."
-    try:
-        return cells.read_delimited(path, delimiter=delimiter, encoding="cp1252"), (notice,)
-    except UnicodeDecodeError:
-        raise ManifestError(
-            f"table {path.name} is neither in UTF-8 nor in Windows-1252", remedy="Save it again as UTF-8."
-        ) from None
+    return (schema.read_parquet(path), ()) if path.suffix.lower() == ".parquet" else read_delimited(path)
 
 
 def _check_names(columns: TableColumns) -> None:
@@ -112,7 +122,7 @@ def _rows_by_id(table: pa.Table, *, id_column: str) -> Mapping[str, _Rows]:
     for batch in table.to_batches():
         for values in batch.to_pylist():
             row += 1
-            rows_of.setdefault(cells.identifier(values[id_column]) or f"row {row}", []).append((row, values))
+            rows_of.setdefault(_plain_id(values[id_column]) or f"row {row}", []).append((row, values))
     return rows_of
 
 
@@ -153,7 +163,7 @@ def _merged(key: str, rows: _Rows, *, facts: Sequence[_Fact], id_column: str) ->
     said: _Said = {}
     differing: dict[str, None] = {}
     for row, values in rows:
-        if cells.identifier(values[id_column]) is None:
+        if _plain_id(values[id_column]) is None:
             raise Place(row=row, column=id_column).error("there is no id", remedy="Give every study an id.")
         for fact in facts:
             value = fact.read(values[fact.column], Place(row=row, column=fact.column))
@@ -225,7 +235,12 @@ def _moment(cell: object, at: Place) -> datetime | None:
 
 
 def _identifier(cell: object, at: Place) -> str | None:  # noqa: ARG001 - every reader takes a place
-    return cells.identifier(cell)
+    return _plain_id(cell)
+
+
+def _plain_id(cell: object) -> str | None:
+    # A column of whole numbers in which one is missing comes out of a data frame as floats.
+    return cells.identifier(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
 
 
 def _text(cell: object, at: Place) -> str | None:  # noqa: ARG001 - every reader takes a place
@@ -234,6 +249,15 @@ def _text(cell: object, at: Place) -> str | None:  # noqa: ARG001 - every reader
 
 def _number(cell: object, at: Place) -> float | None:
     return cells.number(cell, at=at)
+
+
+def _age_years(cell: object, at: Place) -> float | None:
+    """Age in years; also as a DICOM age string (`065Y`), and in words (`65 years`, `6 months`)."""
+    found = _AGE.fullmatch(cells.identifier(cell) or "")
+    if found is None:
+        return cells.age_years(cell, at=at)
+    unit = (found["code"] or found["word"])[0].lower()
+    return cells.age_years(float(found["count"]) / _PER_YEAR[unit], at=at)
 
 
 def _slug(cell: object, at: Place) -> str | None:
@@ -250,6 +274,6 @@ def _slug(cell: object, at: Place) -> str | None:
 
 
 _OWN: Mapping[str, Callable[[object, Place], Any]] = {
-    "age_years": lambda cell, at: cells.age_years(cell, at=at),
+    "age_years": _age_years,
     "sex": lambda cell, at: cells.sex(cell, at=at),
 }

@@ -1,17 +1,19 @@
 import os
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_builders import write_dicom
 from PIL import Image
 
-from mediscan.config import DataConfig
+from mediscan.config import DataConfig, NoteCutoff
 from mediscan.data.cache import CacheUse
 from mediscan.data.examples import Example, ExampleReader, read_example
 from mediscan.diagnosis import Refusal
-from mediscan.errors import Code, SourceError
+from mediscan.errors import Code, IdentityMismatchError, SourceError
 from mediscan.sources.reading import file_sha256
 from mediscan.study import Availability, ImageMeta, ImageRef, NoteSection, Study
 
@@ -285,3 +287,25 @@ def test_a_study_that_brings_its_process_down_is_refused_and_all_others_are_read
     assert first[3].code is Code.PIXEL_DATA
     assert "'S3' brings its decoder down" in first[3].message
     assert [entry.study.study_id for entry in second] == ["S0", "S1"]
+
+
+def test_a_study_whose_note_and_image_are_of_different_patients_is_refused(tmp_path):
+    stored = np.random.default_rng(0).integers(0, 4096, (16, 24), dtype=np.uint16)
+    write_dicom(tmp_path / "a.dcm", stored, PatientSex="M")
+    note = (NoteSection(name="history", text="75-year-old woman with cough."),)
+    study = Study(study_id="S1", patient_id="P1", images=(ImageRef(path=str(tmp_path / "a.dcm")),), note=note)
+    with pytest.raises(IdentityMismatchError, match="study 'S1': the note and an image state different sexes"):
+        read_example(study, DataConfig(image_size=32))
+
+
+def test_a_section_written_after_the_image_is_flagged(tmp_path):
+    stored = np.random.default_rng(0).integers(0, 4096, (16, 24), dtype=np.uint16)
+    write_dicom(tmp_path / "a.dcm", stored)
+    moment = datetime(2024, 5, 31, 12)  # noqa: DTZ001 - headers state the wall time of the place
+    image = ImageRef(path=str(tmp_path / "a.dcm"), meta=ImageMeta(acquired_at=moment))
+    note = (NoteSection(name="history", text="Cough.", at=moment + timedelta(hours=1)),)
+    study = Study(study_id="S1", patient_id="P1", images=(image,), note=note)
+    config = DataConfig(image_size=32)
+    assert [flag.code for flag in read_example(study, config).flags] == [Code.NOTE_AFTER_IMAGE, Code.EMPTY_NOTE]
+    read = read_example(study, config.model_copy(update={"note_cutoff": NoteCutoff.NONE}))
+    assert (read.note.text, read.flags) == ("history: Cough.\n", ())

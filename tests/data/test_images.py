@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mediscan.data.images import Placement, fit_planes
-from mediscan.sources.pixels import Pixels, Window
+from mediscan.sources.pixels import Pixels, VoiFunction, Window
 
 SHAPES = [(64, 64), (120, 45), (45, 120), (101, 37), (37, 101), (33, 31), (7, 5), (300, 2)]
 SIZES = [64, 63, 128]
@@ -200,3 +200,31 @@ def test_a_fitted_plane_shows_the_plane_it_names():
     for plane in fit_planes(Pixels(values=values, voi=Window.full_range(200.0)), size=32, planes=3):
         alone = fit_one(values[plane.plane], size=32, voi=Window.full_range(200.0))
         np.testing.assert_array_equal(plane.values, alone.values)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("function", list(VoiFunction))
+def test_a_plane_is_the_same_whether_it_is_shown_before_it_is_fitted_or_after(inverted, function):
+    values = np.random.default_rng(0).integers(0, 256, (90, 70)).astype(np.float32)
+    window = Window(center=128, width=256, function=function)
+    grey = Pixels(values=values[np.newaxis], voi=window, inverted=inverted).grey()[0]
+    fitted = fit_one(values, size=48, voi=window, inverted=inverted)
+    shown = fit_one(grey, size=48, voi=Window.full_range(1.0))
+    np.testing.assert_allclose(fitted.values.astype(float), shown.values.astype(float), atol=4e-3)
+
+
+def test_what_a_window_clips_is_clipped_before_it_is_averaged():
+    values = np.tile(np.array([0.0, 1000.0], np.float32), (64, 32))  # stripes, clipped to black and white
+    values[:, 32:], values[:32] = 50.0, 0.0
+    plane = fit_one(values, size=32, voi=Window.full_range(100.0)).values.astype(float)
+    stripes, even = plane[20:28, 4:12].mean(), plane[20:28, 20:28].mean()
+    assert stripes == pytest.approx(even, abs=1e-2)  # half of them white is as bright as half grey
+    wide = fit_one(values, size=32, voi=Window.full_range(1000.0)).values.astype(float)
+    assert wide[20:28, 4:12].mean() > wide[20:28, 20:28].mean() + 1
+
+
+def test_a_window_far_from_zero_keeps_its_grey_levels():
+    values = np.float32(30000) + np.random.default_rng(0).integers(0, 3, (64, 64)).astype(np.float32)
+    far = fit_one(values, size=32, voi=Window(center=30001, width=2, function=VoiFunction.LINEAR_EXACT))
+    near = fit_one(values - 30000, size=32, voi=Window(center=1, width=2, function=VoiFunction.LINEAR_EXACT))
+    np.testing.assert_allclose(far.values.astype(float), near.values.astype(float), atol=4e-3)

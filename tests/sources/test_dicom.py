@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources import boundary, describe_image, read_header, read_image
 from mediscan.sources.dicom.decode import DECODERS
-from mediscan.sources.dicom.header import parse_moment
+from mediscan.sources.dicom.header import parse_moment, text
 
 CANARY = "Canary^Patient"
 REAL_DICOM = Path(__file__).parents[3] / "shared" / "data" / "covid-cxr" / "dicom"
@@ -501,3 +501,15 @@ def test_real_radiographs_are_read():
         assert 64 < max(pixels.values.shape) <= 512
         assert pixels.meta.modality == "CR"
         assert 0 <= pixels.grey().min() < pixels.grey().max() <= 1
+
+
+@pytest.mark.parametrize("value", ["CHEST", " chest ", "A\\B", "\\B", "", "CR\u00c2NE", "A" * 99])
+def test_text_of_an_unconverted_element_is_what_pydicom_converts_it_to(tmp_path, ramp, value):
+    encoded = value.encode("latin-1")
+    path = write_dicom(tmp_path / "a.dcm", ramp, BodyPartExamined="X" * (len(encoded) + len(encoded) % 2))
+    padded = encoded.ljust(len(encoded) + len(encoded) % 2)
+    path.write_bytes(path.read_bytes().replace(b"X" * len(padded), padded) if padded else path.read_bytes())
+    dataset = read_header(path)
+    raw = text(dataset, "BodyPartExamined")
+    _ = dataset.BodyPartExamined  # converts it
+    assert text(dataset, "BodyPartExamined") == raw

@@ -11,6 +11,7 @@ from pydicom.encaps import encapsulate, generate_frames
 
 from mediscan.errors import Code, PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources import read_image
+from mediscan.sources.dicom import decode
 from mediscan.sources.dicom.decode import DECODERS
 from mediscan.sources.dicom.header import open_header
 from mediscan.sources.dicom.read import read_dicom
@@ -76,8 +77,20 @@ def test_jpeg_extended_of_8_bits_keeps_the_decoder_of_baseline(tmp_path):
     packed = transcoded(write_dicom(tmp_path / "a.dcm", smooth((64, 48), bits=8)), "dcmcjpeg", "+ee")
     reference = transcoded(packed, "dcmdjpeg")
     read = read_dicom(packed)
-    assert read.decoder == "pillow"
+    assert read.decoder == "imagecodecs"
     assert np.abs(read.values - read_dicom(reference).values).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (3, 33, 37)])
+def test_grey_jpeg_of_8_bits_has_the_same_samples_by_each_decoder_and_by_pydicom(tmp_path, monkeypatch, shape):
+    packed = transcoded(write_dicom(tmp_path / "a.dcm", smooth(shape, bits=8)), "dcmcjpeg", "+eb")
+    assert open_header(packed).syntax == uid.JPEGBaseline8Bit
+    expected = pydicom.dcmread(packed).pixel_array.reshape(-1, *shape[-2:])
+    for decoder in ("imagecodecs", "pillow"):
+        monkeypatch.setattr(decode, "_JPEG_GREY", (decoder,))
+        read = read_dicom(packed)
+        assert read.decoder == decoder
+        np.testing.assert_array_equal(read.values, expected)
 
 
 @pytest.mark.parametrize("damage", [0x00, 0x40, 0xFF])

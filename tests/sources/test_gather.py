@@ -284,3 +284,114 @@ def test_sections_that_two_sources_tell_differently_keep_both_texts(tmp_path, ga
 def test_a_source_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ManifestError, match=re.escape(f"{tmp_path / 'none'} does not exist")):
         ingest([tmp_path / "none"], out=tmp_path / "m.parquet")
+
+
+def phases(folder: Path, *, series: int) -> None:
+    """A series of two phases at each place, with pixels of their own."""
+    for phase in (1, 2):
+        slices(folder / ("phase" * phase), series=series, TemporalPositionIdentifier=phase, SliceThickness=1)
+
+
+def test_a_series_that_makes_no_volume_is_left_out_with_its_reason_where_others_do(tmp_path, gathered):
+    slices(tmp_path / "in" / "1", series=1)
+    phases(tmp_path / "in" / "2", series=2)
+    manifest, ledger, _ = gathered()
+    assert [Path(image.path).name for image in manifest.study("1.2.3").images] == ["1"]
+    assert ledger["1.2.3"]["code"] == Code.SERIES_LEFT_OUT
+    assert (
+        "series 2 of 2 (CT) left out: holds several images of the same place, told apart by Temporal"
+        in (ledger["1.2.3"]["message"])
+    )
+
+
+def test_a_preferred_series_that_makes_no_volume_gives_way_to_the_next(tmp_path, gathered):
+    slices(tmp_path / "in" / "1", series=1, SliceThickness=5)
+    phases(tmp_path / "in" / "2", series=2)
+    manifest, _, _ = gathered(rules=SelectionRules(max_series=1))
+    assert [Path(image.path).name for image in manifest.study("1.2.3").images] == ["1"]
+
+
+def test_a_lone_series_that_makes_no_volume_is_refused_unless_there_is_a_note(tmp_path, gathered):
+    phases(tmp_path / "in", series=1)
+    _, ledger, _ = gathered()
+    assert ledger["1.2.3"]["code"] == Code.MIXED_SERIES
+    (tmp_path / "in" / "1.2.3.txt").write_text(NOTE)
+    manifest, ledger, _ = gathered()
+    assert manifest.study("1.2.3").images == ()
+    assert "0 of 1 series used" in ledger["1.2.3"]["message"]
+
+
+def test_damage_refuses_the_study_whatever_else_it_has(tmp_path, gathered):
+    slices(tmp_path / "in" / "1", series=1)
+    broken = radiograph(tmp_path / "in" / "dx.dcm", Modality="DX")
+    broken.write_bytes(broken.read_bytes()[:-140])  # all of its pixels
+    _, ledger, _ = gathered()
+    assert ledger["1.2.3"]["code"] == Code.PIXEL_DATA
+
+
+def test_images_that_a_table_names_are_used_whatever_the_rules_and_refused_if_they_make_no_volume(tmp_path, gathered):
+    slices(tmp_path / "in" / "1", series=1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    slices(tmp_path / "in" / "2", series=2)
+    phases(tmp_path / "in" / "3", series=3)
+    table = tmp_path / "t.csv"
+    table.write_text("id,patient,image\ns1,P1,in/1\ns2,P1,in/2;in/3#1.2.3.3\n")
+    manifest, ledger, _ = gathered(tmp_path / "in", table=table)
+    assert [Path(image.path).name for image in manifest.study("s1").images] == ["1"]
+    assert ledger["s2"]["code"] == Code.MIXED_SERIES
+
+
+def test_ids_that_a_spreadsheet_changed_are_told_and_never_joined(tmp_path, gathered):
+    for number in (1, 2):
+        radiograph(
+            tmp_path / "in" / f"{number}.dcm",
+            StudyInstanceUID=f"1.2.{number}",
+            AccessionNumber=f"00{number}7",
+            PatientID=f"P{number}",
+        )
+    table = tmp_path / "t.csv"
+    table.write_text("id,patient,note\n17.0,P1,Cough\nP2,P2,Fall\nelse,P3,Fever\n")
+    manifest, _, result = gathered(tmp_path / "in", table=table, columns=TableColumns(notes={"history": "note"}))
+    assert not manifest.study("17.0").images
+    (notice,) = (one for one in result.notices if "found no image" in one)
+    assert notice.startswith("3 studies of tables, notes or messages found no image, and 2 images no such study")
+    assert "1 would fit but for capitals, signs, leading zeros or a trailing '.0'." in notice
+    assert "1 are PatientIDs" in notice
+
+
+def test_a_patient_whose_leading_zeros_were_lost_is_a_mismatch_that_says_so(tmp_path, gathered):
+    radiograph(tmp_path / "in" / "1.dcm", PatientID="00123")
+    radiograph(tmp_path / "in" / "2.dcm", PatientID="00124", StudyInstanceUID="1.2.4")
+    table = tmp_path / "t.csv"
+    table.write_text("id,patient,note\n1,123,Cough\n2,125,Cough\n")
+    _, ledger, _ = gathered(tmp_path / "in", table=table, columns=TableColumns(notes={"history": "note"}))
+    assert {ledger[one]["code"] for one in "12"} == {Code.IDENTITY_MISMATCH}
+    assert "leading zeros" in ledger["1"]["message"]
+    assert "leading zeros" not in ledger["2"]["message"]
+
+
+def test_bad_lines_of_one_number_in_two_files_are_two_records(tmp_path, gathered):
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        line = json.dumps({"study_id": name, "patient_id": "P1", "note": "Cough."})
+        (tmp_path / "in" / f"{name}.jsonl").write_text(f"{line}\nno JSON\n")
+    _, ledger, result = gathered()
+    assert result.refused == 2
+    assert {"a.jsonl line 2", "b.jsonl line 2"} <= set(ledger)
+
+
+def test_age_and_sex_come_from_the_headers_where_the_source_tells_none(tmp_path, gathered):
+    radiograph(tmp_path / "in" / "a.dcm", PatientSex="F", PatientAge="061Y")
+    radiograph(
+        tmp_path / "in" / "bb.dcm",
+        StudyInstanceUID="1.2.9",
+        PatientID="P9",
+        PatientBirthDate="19540301",
+        AcquisitionDate="20240301",
+    )
+    (tmp_path / "t.csv").write_text("id,patient,years\n1.2.3,P1,62\n")
+    manifest, _, _ = gathered(
+        tmp_path / "in", table=tmp_path / "t.csv", columns=TableColumns(values={"age_years": "years"})
+    )
+    told, dated = manifest.study("1.2.3"), manifest.study("1.2.9")
+    assert (told.age_years, told.sex) == (62, Sex.FEMALE)
+    assert (round(dated.age_years or 0), dated.sex) == (70, None)

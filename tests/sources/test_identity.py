@@ -74,6 +74,24 @@ def test_what_agrees_or_is_not_stated_on_both_sides_passes(told, shown):
     check_identity(told, [shown])
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (study("Lump in the left breast."), [image(laterality=side, body_part="BREAST") for side in "LR"]),
+        (study("CT of the chest.", section="technique"), [image(body_part=part) for part in ("HEAD", "CHEST")]),
+        (study("Pain in the left knee."), [image(laterality=side, body_part="KNEE") for side in ("R", None)]),
+    ],
+)
+def test_a_study_may_show_more_than_its_note_speaks_of(told, shown):
+    check_identity(told, shown)
+
+
+def test_images_that_are_all_of_the_other_side_are_a_mismatch():
+    shown = [image(laterality="R", body_part="BREAST")] * 2
+    with pytest.raises(IdentityMismatchError, match="different sides"):
+        check_identity(study("Lump in the left breast."), shown)
+
+
 def test_images_of_two_patients_are_no_study():
     with pytest.raises(IdentityMismatchError, match="its images name different patients"):
         check_identity(study(), [image(patient_id="P1"), image(patient_id="P2")])

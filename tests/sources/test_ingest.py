@@ -227,8 +227,8 @@ def test_a_finding_is_read_in_any_usual_spelling(tmp_path, out, written, label):
     ("cells", "message"),
     [
         ("3o,M,1", "row 1, column 'years': '3o' is not a number"),
-        ("30,woman,1", "row 1, column 'gender': 'woman' is not a sex"),
-        ("30,M,maybe", "row 1, column 'pcr': 'maybe' is not a label"),
+        ("30,woman,1", "row 1, column 'gender': this value is not a sex"),
+        ("30,M,maybe", "row 1, column 'pcr': this value is not a label"),
         ("200,M,1", "row 1, column 'years': 200 is out of range"),
     ],
 )

@@ -1,3 +1,4 @@
+import time
 from datetime import date
 
 import pytest
@@ -22,6 +23,8 @@ def facts(text, *, section="history"):
         ("19 yo c/o right leg weakness", None, 19),
         ("6-month-old boy, failure to thrive", "M", 0.5),
         ("An 8 yr old girl", "F", 8),
+        ("65-year-old with stroke", None, 65),
+        ("70-year-old man after surgery, 10-year-old pacemaker", "M", 70),
         ("Age: 44. Sex: F.", "F", 44),
         ("Gender: male", "M", None),
     ],
@@ -44,6 +47,10 @@ def test_plain_statements_of_sex_and_age_are_read(text, sex, age):
         "A 2 year history of cough.",
         "5 m from the ground; temperature 38.5 F.",
         "Room 12 M ward.",
+        "Pain over a 2-week-old fracture.",
+        "20-year-old surgical scar.",
+        "10 year old pacemaker, dyspnea",
+        "Lives with 3 year old son",
         "Temp 101 F, pulse 90.",
     ],
 )
@@ -91,3 +98,12 @@ def test_sides_count_for_paired_regions_only():
 )
 def test_a_day_counts_only_where_day_and_month_cannot_be_exchanged(text, day):
     assert facts(text).examined_on == day
+
+
+@pytest.mark.parametrize("section", ["history", "technique"])
+@pytest.mark.parametrize("start", ["1", "1 year", "1 year old", "ct", "left", "left a", "age", "a"])
+@pytest.mark.parametrize("filler", [" ", "-", "a-", "\n"])
+def test_long_runs_of_signs_cost_no_more_than_their_length(start, filler, section):
+    began = time.process_time()
+    facts(start + filler * 20_000, section=section)
+    assert time.process_time() - began < 2.0  # quadratic time takes ten

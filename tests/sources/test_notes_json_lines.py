@@ -98,9 +98,9 @@ def test_sections_may_be_given_with_their_times(tmp_path: Path) -> None:
         (_IDS | {"images": [3]}, "entry 1 of the list is not a path"),
         (_IDS | {"age_years": 300}, "300 is out of range"),
         (_IDS | {"sex": "x"}, "'x' is not a sex"),
-        (_IDS | {"split": "dev"}, "'dev' is not a split"),
-        (_IDS | {"values": {"t": "hot"}}, "'hot' is not a number"),
-        (json.dumps(_IDS | {"values": {"t": float("nan")}}), "'nan' is not a finite number"),
+        (_IDS | {"split": "dev"}, "this value is not a split"),
+        (_IDS | {"values": {"t": "hot"}}, "this value is not a number"),
+        (json.dumps(_IDS | {"values": {"t": float("nan")}}), "this value is not a finite number"),
         (_IDS | {"labels": {"pneumonia": 2}}, "'2' is not a label"),
         (_IDS | {"labels": {"images": 1}}, "a finding cannot be named 'images'"),
         (_IDS | {"labels": {}, "findings": {}}, "labels and findings are the same"),
@@ -115,7 +115,7 @@ def test_a_bad_line_is_refused_with_its_number_and_without_its_text(tmp_path: Pa
 
 def test_a_bad_line_does_not_spoil_the_others(tmp_path: Path) -> None:
     told = _read(tmp_path, _IDS, "{", {"study_id": "S3", "patient_id": "P1"}).studies
-    assert [entry.study_id for entry in told] == ["S1", "line 2", "S3"]
+    assert [entry.study_id for entry in told] == ["S1", "studies.jsonl line 2", "S3"]
 
 
 def test_an_id_on_two_lines_is_refused_once(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(
     monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", 64)
     first, second = _read(tmp_path, _IDS | {"note": "a" * 500}, _IDS).studies
     assert isinstance(first, Refusal)
-    assert (first.study_id, first.code) == ("line 1", Code.FILE_TOO_LARGE)
+    assert (first.study_id, first.code) == ("studies.jsonl line 1", Code.FILE_TOO_LARGE)
     assert second == Study(study_id="S1", patient_id="P1")
 
 

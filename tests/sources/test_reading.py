@@ -2,6 +2,7 @@ import hashlib
 import os
 import threading
 import warnings
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -10,7 +11,7 @@ from dicom_builders import write_dicom
 from PIL import Image
 
 from mediscan.errors import Code, NotDicomError, SourceError, UnsupportedImageError
-from mediscan.sources import ImageKind, describe_image, file_sha256, image_kind, read_image
+from mediscan.sources import ImageKind, describe_image, file_sha256, image_kind, read_image, reading
 
 
 @pytest.fixture
@@ -109,3 +110,23 @@ def test_reading_in_threads_leaves_the_callers_warnings_alone(files):
     for thread in threads:
         thread.join()
     assert warnings.filters[:] == before
+
+
+def test_the_very_bytes_that_were_hashed_are_decoded(files, image, monkeypatch):
+    path = files[ImageKind.DICOM]
+    sha256 = file_sha256(path)
+    opened = []
+    open_path = Path.open
+
+    def counting(self, *args, **kwargs):
+        opened.append(self)
+        return open_path(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", counting)
+    read = read_image(path, expected_sha256=sha256)
+    assert opened == [path]
+    monkeypatch.setattr(reading, "_HELD_BYTES", 0)  # a large file is not held, and gives the same
+    again = read_image(path, expected_sha256=sha256)
+    np.testing.assert_array_equal(again.values, read.values)
+    assert (again.meta, file_sha256(path)) == (read.meta, sha256)
+    assert len(opened) > 2

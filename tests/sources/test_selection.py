@@ -113,6 +113,23 @@ def test_image_for_processing_gives_way_to_one_for_presentation_and_is_used_alon
     assert paths(select([raw, replace(shown, view="LL")], SelectionRules(views=("PA",)))) == ["raw"]
 
 
+def test_image_for_processing_gives_way_to_its_own_view_and_side_alone():
+    shown = replace(RADIOGRAPH, path=Path("shown"), view="CC", laterality="L", intent=Intent.PRESENTATION)
+    raw = [
+        replace(shown, path=Path(f"{view}-{side}"), view=view, laterality=side, intent=Intent.PROCESSING)
+        for view in ("CC", "MLO", None)
+        for side in ("L", "R")
+    ]
+    assert paths(select([shown, *raw], SelectionRules())) == ["shown", "CC-R", "MLO-L", "MLO-R", "None-R"]
+
+
+def test_what_makes_no_image_is_left_out_for_its_own_reason_and_the_next_is_preferred():
+    mixed = replace(CT, problem="holds several images of the same place")
+    selection = select([mixed, THICK], SelectionRules(max_series=1))
+    assert paths(selection) == ["thick"]
+    assert "series 1 of 2 (CT) left out: holds several images of the same place." in selection.summary
+
+
 def test_study_without_a_fitting_series_is_refused_with_the_reasons():
     selection = select([LOCALIZER], SelectionRules())
     with pytest.raises(UnsupportedImageError, match=r"study 'S1' has no series that fits.*localizer") as refused:

@@ -4,7 +4,7 @@ import pydicom
 
 from mediscan.diagnosis import Flag
 from mediscan.errors import Code
-from mediscan.sources.dicom.header import Header, text
+from mediscan.sources.dicom.header import Header, text, texts
 
 _DISGUISES = (  # how other formats start, DICOM PS3.10 7.5
     (b"MZ", "a Windows program"),
@@ -66,8 +66,7 @@ def _annotation_flag(header: Header) -> Flag | None:
 
 
 def _may_be_annotated(dataset: pydicom.Dataset) -> bool:
-    image_type = dataset.get("ImageType") or ()
-    kinds = [str(kind).upper() for kind in ([image_type] if isinstance(image_type, str) else image_type)]
+    kinds = [kind.upper() for kind in texts(dataset, "ImageType")]
     return (
         (text(dataset, "Modality") or "").upper() in _OFTEN_ANNOTATED
         or text(dataset, "ConversionType") is not None

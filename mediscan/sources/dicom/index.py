@@ -39,6 +39,7 @@ class DicomFacts:
     modality: str | None
     body_part: str | None
     view: str | None
+    laterality: str | None
     intent: Intent | None
     number: int | None
     frames: int
@@ -210,6 +211,7 @@ def facts_of(header: Header) -> DicomFacts:
             modality=meta.modality,
             body_part=meta.body_part,
             view=meta.view,
+            laterality=meta.laterality,
             intent=intent(header),
             number=_whole(header, "SeriesNumber"),
             frames=_whole(header, "NumberOfFrames") or 1,

@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from mediscan.errors import PixelDataError
 from mediscan.sources.boundary import too_large
-from mediscan.sources.dicom.walk import count_elements
+from mediscan.sources.dicom.walk import MAX_CHARACTER_SETS_BYTES, count_elements
 
 PIXEL_KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PREAMBLE_BYTES = 128
@@ -28,8 +28,10 @@ PREFIX = b"DICM"
 MAX_HEADER_BYTES = 64 << 20
 """No header may be longer: the functional groups of 10,000 frames take about 20 MiB."""
 _MAX_READS = 300_000  # each element takes one or two, each item of a sequence three; about two seconds in all
-_MAX_ELEMENTS = 500_000  # at all levels: most sequences are converted only when they are asked for
-_LARGE_HEADER_BYTES = 1 << 20
+_MAX_ELEMENTS = 600_000  # at all levels: most sequences are converted only when they are asked for
+_LARGE_HEADER_BYTES = 1 << 19
+_CHARACTER_SETS = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05")  # the tag in either byte order
+_TAG_AND_LENGTH = 8
 _CHUNK = 1 << 20
 _TRAILER_BYTES = 1 << 20  # data set trailing padding and signatures may follow the pixels
 
@@ -44,6 +46,7 @@ class BoundedFile:
     def __init__(self, file: BinaryIO, *, path: Path) -> None:
         self._file, self._path = file, path
         self._reads = self._bytes = 0
+        self._tag = b""
         self._end = file.seek(0, io.SEEK_END)
         self.seek, self.tell = file.seek, file.tell
         self.seek(0)
@@ -56,7 +59,12 @@ class BoundedFile:
         self._bytes += size
         if self._reads > _MAX_READS or self._bytes > MAX_HEADER_BYTES:
             raise too_large(self._path, "has a larger header than any image")
-        return self._file.read(size)
+        if size > MAX_CHARACTER_SETS_BYTES and self._tag in _CHARACTER_SETS:
+            raise too_large(self._path, "names more character sets than there are")  # pydicom looks each up, at once
+        content = self._file.read(size)
+        if size == _TAG_AND_LENGTH:
+            self._tag = content[:4]
+        return content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +77,14 @@ class Parsed:
         start: Where the data set starts in the file.
         pixel_offset: Where the pixel data element starts, in the file or, if it is deflated, in the inflated data set;
             None where there is none.
+        content: What is in the file, where that was read at once.
     """
 
     dataset: pydicom.Dataset
     preamble: bytes
     start: int
     pixel_offset: int | None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +97,13 @@ class PixelElement:
     declared: int
 
 
-def parse(path: Path, file: BinaryIO) -> Parsed:
-    """The header of an open DICOM file, with or without a preamble.
+def opened(path: Path, content: bytes | None) -> BinaryIO:
+    """A file to read from, in memory where its content is known."""
+    return path.open("rb") if content is None else io.BytesIO(content)
+
+
+def parse(path: Path, file: BinaryIO, *, content: bytes | None = None) -> Parsed:
+    """The header of an open DICOM file, with or without a preamble; `content` is all that is in it, where known.
 
     Raises:
         SourceError: The header is larger than the bounds. Damage raises anything: callers are inside `refusing`.
@@ -111,12 +126,18 @@ def parse(path: Path, file: BinaryIO) -> Parsed:
     offset = bounded.tell()
     has_pixels = len(bounded.read(4)) == 4  # pydicom does not tell a stop from an end
     if offset > _LARGE_HEADER_BYTES:
-        content = inflated[:offset] if inflated else _between(file, start, offset)
-        if count_elements(content, implicit=implicit, little=little, limit=_MAX_ELEMENTS) > _MAX_ELEMENTS:
+        encoded = inflated[:offset] if inflated else _between(file, start, offset)
+        if count_elements(encoded, implicit=implicit, little=little, limit=_MAX_ELEMENTS) > _MAX_ELEMENTS:
             raise too_large(path, "holds more items of sequences than any image")
     if not has_pixels and len(inflated) == MAX_HEADER_BYTES:
         raise too_large(path, "inflates to a larger header than any image")
-    return Parsed(dataset=dataset, preamble=preamble, start=start, pixel_offset=offset if has_pixels else None)
+    return Parsed(
+        dataset=dataset,
+        preamble=preamble,
+        start=start,
+        pixel_offset=offset if has_pixels else None,
+        content=content,
+    )
 
 
 def read_pixel_element(path: Path, parsed: Parsed, *, expected: int) -> PixelElement:
@@ -132,7 +153,7 @@ def read_pixel_element(path: Path, parsed: Parsed, *, expected: int) -> PixelEle
         OSError: The file cannot be read.
     """
     offset = parsed.pixel_offset or 0
-    with path.open("rb") as file:
+    with opened(path, parsed.content) as file:
         content: BinaryIO = file
         if parsed.dataset.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
             file.seek(parsed.start)
@@ -161,10 +182,13 @@ def inflate(packed: bytes, *, limit: int) -> bytes:
     view = memoryview(packed)
     for start in range(0, len(view), _CHUNK):
         pending: bytes | memoryview = view[start : start + _CHUNK]
-        while pending and not inflater.eof and total < limit:
-            parts.append(inflater.decompress(pending, min(_CHUNK, limit - total)))
-            total += len(parts[-1])
+        while not inflater.eof and total < limit:
+            part = inflater.decompress(pending, min(_CHUNK, limit - total))
             pending = inflater.unconsumed_tail
+            if not part and not pending:  # it may still hold output once all input is consumed
+                break
+            parts.append(part)
+            total += len(part)
     return b"".join(parts)
 
 

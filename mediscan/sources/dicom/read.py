@@ -49,18 +49,18 @@ def describe_dicom(path: Path) -> ImageDescription:
 def to_pixels(header: Header) -> Pixels:
     """The image of a file whose header is already read; raises as `read_dicom`."""
     header.require_image()
-    meta = image_meta(header)
+    meta, patient = image_meta(header), patient_facts(header)
     stored = decode(header)
     samples, decoder = stored.samples, stored.decoder
     with refusing(header.path, "has a damaged description of its values", remedy=_REMEDY):
         if samples.ndim == 4:
             window = Window.full_range(np.iinfo(samples.dtype).max)
-            return Pixels(values=luminance(samples), voi=window, decoder=decoder, meta=meta)
+            return Pixels(values=luminance(samples), voi=window, decoder=decoder, meta=meta, patient=patient)
         if stored.photometric == "PALETTE COLOR":
             tables = palette(header)
             colours = np.stack([table(samples) for table in tables], axis=-1)  # (S, H, W) → (S, H, W, 3)
             window = Window.full_range(max(table.full for table in tables))
-            return Pixels(values=luminance(colours), voi=window, decoder=decoder, meta=meta)
+            return Pixels(values=luminance(colours), voi=window, decoder=decoder, meta=meta, patient=patient)
         return Pixels(
             values=modality_values(header, samples),
             voi=presentation(header),
@@ -68,4 +68,5 @@ def to_pixels(header: Header) -> Pixels:
             intent=intent(header),
             decoder=decoder,
             meta=meta,
+            patient=patient,
         )

@@ -5,7 +5,7 @@ from enum import StrEnum
 import pydicom
 from pydicom.uid import UID
 
-from mediscan.sources.dicom.header import Header, text
+from mediscan.sources.dicom.header import Header, text, texts
 from mediscan.sources.dicom.objects import other_object
 
 STACKED = frozenset({"CT", "MR", "PT"})
@@ -65,8 +65,4 @@ def _should_hold_pixels(dataset: pydicom.Dataset) -> bool:
 
 def _image_type(dataset: pydicom.Dataset) -> tuple[str, ...]:
     """The values of ImageType in capitals; empty where there are none."""
-    try:
-        value = dataset.get("ImageType") or ()
-        return tuple(str(part).strip().upper() for part in ([value] if isinstance(value, str) else value))
-    except Exception:  # noqa: BLE001 - conversion of a broken raw value raises anything; unknown is the answer
-        return ()
+    return tuple(kind.upper() for kind in texts(dataset, "ImageType"))

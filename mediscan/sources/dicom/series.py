@@ -67,13 +67,17 @@ def describe_series(members: SeriesMembers) -> ImageDescription:
 
 
 @quiet()
-def read_file(path: Path) -> Pixels:
+def read_file(path: Path, content: bytes | None = None) -> Pixels:
     """One DICOM file; the frames of a volume are sorted and turned as the slices of a series, all else is as stored.
+
+    Args:
+        path: The file.
+        content: What is in it, where it was read already.
 
     Raises:
         SourceError: As `read_dicom`; and (MIXED_SERIES) the frames make no one volume.
     """
-    return _read_one(open_header(path))
+    return _read_one(open_header(path, content))
 
 
 @quiet()

@@ -58,9 +58,10 @@ def merge_sections(
 ) -> tuple[NoteSection, ...]:
     """One section of each name, in the order of their first mention; equal texts are kept once.
 
-    A merged section bears the time of its youngest text. So where some texts of a name are from before the examination
-    and some are not, only the former are kept, lest all be taken for younger than the image. Of sections that say what
-    the image shows all texts are kept.
+    A merged section bears the time of its youngest text, unless that is the start of the examination: this stands in
+    for an unknown time, and the clocks of a message's sender and of the scanner differ by minutes. Where some texts of
+    a name are from before the examination and some are not, only the former are kept, lest all be taken for younger
+    than the image. Of sections that say what the image shows all texts are kept.
 
     Args:
         sections: The sections of all reports, oldest report first.
@@ -78,15 +79,16 @@ def merge_sections(
         kept = older if older and name not in CONCLUSIVE else found
         if len(kept) < len(found):
             notices.add(f"Texts of section {name} from after the study were left out beside older ones", where=where)
-        merged.append(_merged(name, kept))
+        merged.append(_merged(name, kept, start=start))
     return tuple(merged)
 
 
-def _merged(name: str, sections: list[NoteSection]) -> NoteSection:
+def _merged(name: str, sections: list[NoteSection], *, start: datetime | None) -> NoteSection:
     # With a text of unknown time, the time of the whole is unknown.
     times = [section.at for section in sections if section.at]
+    youngest = latest(times) if len(times) == len(sections) else None
     return NoteSection(
         name=name,
         text="\n\n".join(dict.fromkeys(section.text.strip() for section in sections)),
-        at=latest(times) if len(times) == len(sections) else None,
+        at=None if name in LEAKAGE_SAFE and youngest == start else youngest,
     )

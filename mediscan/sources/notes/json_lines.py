@@ -59,7 +59,7 @@ def read_json_lines(path: Path, *, order: DateOrder = DateOrder.UNKNOWN) -> Sour
     """
     try:
         with path.open("rb") as file:
-            told = [(_told(number, raw, root=path.parent, order=order)) for number, raw in _lines(file)]
+            told = [_told(number, raw, path=path, order=order) for number, raw in _lines(file)]
     except OSError as error:
         raise cells.unreadable(path, error) from None
     if not told:
@@ -97,12 +97,12 @@ def _twice(study_id: str) -> Refusal:
     return Refusal.of(study_id, error)
 
 
-def _told(number: int, raw: bytes | None, *, root: Path, order: DateOrder) -> Study | Refusal:
-    study_id = f"line {number}"
+def _told(number: int, raw: bytes | None, *, path: Path, order: DateOrder) -> Study | Refusal:
+    study_id = f"{path.name} line {number}"  # two files may have a bad line of the same number
     try:
         given = _object(raw, number)
         study_id = _identifier(given, "study_id", number)
-        return _study(given, study_id=study_id, number=number, root=root, order=order)
+        return _study(given, study_id=study_id, number=number, root=path.parent, order=order)
     except MediscanError as error:
         return Refusal.of(study_id, error)
 
@@ -128,7 +128,8 @@ def _object(raw: bytes | None, number: int) -> Mapping[str, object]:
     for name in given:
         if name not in _FIELDS:
             raise ManifestError(
-                f"line {number} has the unknown field {cells.quoted(name)}", remedy=f"Use only {', '.join(_FIELDS)}."
+                f"line {number} has the unknown field {cells.quoted_name(name)}",
+                remedy=f"Use only {', '.join(_FIELDS)}.",
             )
     return given
 
@@ -226,5 +227,5 @@ def _section_name(name: str, place: Place) -> str:
     heading = None if _SLUG.fullmatch(name) else exact_heading_of(name)
     slug = heading.name if heading else re.sub(r"\W+", "_", name.lower()).strip("_")
     if not _SLUG.fullmatch(slug):
-        raise place.error(f"{cells.quoted(name)} names no section", remedy="Use letters, digits and '_'.")
+        raise place.error(f"{cells.quoted_name(name)} names no section", remedy="Use letters, digits and '_'.")
     return slug

@@ -186,7 +186,9 @@ def _before_colon(line: str, colon: re.Match[str], *, since: int) -> Mark | None
 
 
 def _run_on(window: str, *, low: int, body: int) -> Mark | None:
-    words = list(_LAST_WORDS.finditer(window))[-_MOST_WORDS:]
+    # No heading goes on over a colon, unless that is one in parentheses.
+    since = 0 if ")" in window else window.rfind(":") + 1
+    words = list(_LAST_WORDS.finditer(window, since))[-_MOST_WORDS:]
     for word in words:
         cut_off = word.start() == 0 and low > 0
         heading = None if cut_off else exact_heading_of(window[word.start() :])

@@ -27,16 +27,19 @@ class Moment:
     end: int
 
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
-         "sep sept september", "oct october", "nov november", "dec december"),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_NAMED = "|".join(sorted(_MONTHS, key=len, reverse=True))
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+"""The names of the months in lower case, January first."""
+
+MONTH_NUMBERS = {
+    **{written: number for number, name in enumerate(MONTHS, start=1) for written in (name, name[:3])},
+    "sept": 9,
+}
+"""The numbers of the months, January being 1, by every way in which notes write them, in lower case."""
+
+_NAMED = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _MOMENT = re.compile(
     rf"""(?<![\w./-])(?:
         (?P<year>(?:19|20)\d\d)(?P<mark>[-/.])(?P<month>\d{{1,2}})(?P=mark)(?P<day>\d{{1,2}})
@@ -124,9 +127,9 @@ def _date(found: re.Match[str], order: DateOrder) -> tuple[int, int, int] | None
     if found["year"]:
         return int(found["year"]), int(found["month"]), int(found["day"])
     if found["named"]:
-        return int(found["named_year"]), _MONTHS[found["named"].lower()], int(found["named_day"])
+        return int(found["named_year"]), MONTH_NUMBERS[found["named"].lower()], int(found["named_day"])
     if found["led"]:
-        return int(found["led_year"]), _MONTHS[found["led"].lower()], int(found["led_day"])
+        return int(found["led_year"]), MONTH_NUMBERS[found["led"].lower()], int(found["led_day"])
     first, second, year = int(found["first"]), int(found["second"]), int(found["end_year"])
     if order is DateOrder.UNKNOWN and (first > 12) != (second > 12):
         order = DateOrder.DAY_FIRST if first > 12 else DateOrder.MONTH_FIRST
