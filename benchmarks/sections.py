@@ -1,7 +1,8 @@
 """How many sections of notes are found, and whether what an image shows is ever read as history.
 
-Run over composed reports of known truth, in the wording that the splitter was adjusted on and in one that was written
-afterwards and only measured on, and over the Open-i reports, laid out as that collection lays them out.
+Run over composed reports of known truth, in the wording that the splitter was adjusted on, in one that was written
+afterwards and one that was written without having seen the splitter, both only measured on, and over the Open-i
+reports, laid out as that collection lays them out.
 """
 
 import csv
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from benchmarks.blind_wording import BLIND
 from benchmarks.composed_reports import UNSCORED, Report, compose_discharge_summary, compose_report
 from benchmarks.held_out_wording import HELD_OUT
 from benchmarks.report_wordings import TUNED, Wording
@@ -23,7 +25,11 @@ _OPENI_SECTIONS = ("indication", "comparison", "findings", "impression")
 
 def run() -> dict[str, object]:
     result: dict[str, object] = {"command": "python -m benchmarks sections"}
-    for name, wording, seed in (("tuned", TUNED, _SEED), ("held_out", HELD_OUT, _SEED + 1)):
+    for name, wording, seed in (
+        ("tuned", TUNED, _SEED),
+        ("held_out", HELD_OUT, _SEED + 1),
+        ("blind", BLIND, _SEED + 2),
+    ):
         result[name] = _composed(wording, random.Random(seed))  # noqa: S311 - the draws are a simulation
     return result | ({"openi": _openi()} if _OPENI.is_file() else {})
 

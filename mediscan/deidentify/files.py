@@ -22,7 +22,8 @@ from mediscan.deidentify.regions import Rectangle, RegionRules, likely_text, say
 from mediscan.deidentify.surrogates import Surrogates
 from mediscan.errors import SourceError
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom.header import Header, open_header, text
+from mediscan.sources.dicom.elements import text
+from mediscan.sources.dicom.header import Header, open_header
 from mediscan.sources.dicom.layout import Layout
 from mediscan.sources.dicom.parsing import read_pixel_element
 

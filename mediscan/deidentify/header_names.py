@@ -7,7 +7,8 @@ from pathlib import Path
 from mediscan.deidentify.record_names import RecordNames
 from mediscan.errors import SourceError
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom.header import open_header, text
+from mediscan.sources.dicom.elements import text
+from mediscan.sources.dicom.header import open_header
 
 _NAMING = ("StudyInstanceUID", "AccessionNumber", "PatientID")
 

@@ -9,8 +9,9 @@ from pydicom import Dataset
 
 from mediscan.deidentify.record import values_of
 from mediscan.errors import Code, ConfigError
+from mediscan.sources.dicom.elements import text
 from mediscan.sources.dicom.flags import header_flags
-from mediscan.sources.dicom.header import Header, text
+from mediscan.sources.dicom.header import Header
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame variants below it
 _REPORTS = ("SR", "DOC")  # captured as pictures

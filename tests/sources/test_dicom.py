@@ -16,7 +16,8 @@ from pydicom.sequence import Sequence
 from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources import boundary, describe_image, read_header, read_image
 from mediscan.sources.dicom.decode import DECODERS
-from mediscan.sources.dicom.header import parse_moment, text
+from mediscan.sources.dicom.elements import text
+from mediscan.sources.dicom.meta import parse_moment
 
 CANARY = "Canary^Patient"
 REAL_DICOM = Path(__file__).parents[3] / "shared" / "data" / "covid-cxr" / "dicom"

@@ -13,8 +13,8 @@ import pytest
 from dicom_builders import compress, dicom_dataset, smooth, undefined_length_sequences, write_dicom
 from pydicom import uid
 
-from mediscan.errors import Code, SourceError
-from mediscan.sources import read_image
+from mediscan.errors import Code, PixelDataError, SourceError
+from mediscan.sources import describe_image, read_image
 from mediscan.sources.dicom.parsing import BoundedFile
 from mediscan.sources.dicom.read import describe_dicom, read_dicom
 
@@ -235,3 +235,12 @@ def test_no_text_of_a_file_reaches_a_message_a_log_a_warning_or_a_stream(tmp_pat
                 shown += [str(error), repr(error.__cause__)]
     shown += [caplog.text, *capfd.readouterr(), *(str(warning.message) for warning in caught)]
     assert "Cana" not in "".join(shown)
+
+
+def test_native_pixels_that_are_cut_off_are_refused_before_they_are_read(tmp_path):
+    stored = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    whole = write_dicom(tmp_path / "whole.dcm", stored)
+    describe_image(whole)
+    (tmp_path / "cut.dcm").write_bytes(whole.read_bytes()[:-40])
+    with pytest.raises(PixelDataError, match=r"cut\.dcm is truncated: at least \d+ bytes are missing\. Transfer"):
+        describe_image(tmp_path / "cut.dcm")

@@ -4,7 +4,8 @@ import pydicom
 
 from mediscan.diagnosis import Flag
 from mediscan.errors import Code
-from mediscan.sources.dicom.header import Header, text, texts
+from mediscan.sources.dicom.elements import text, texts
+from mediscan.sources.dicom.header import Header
 
 _DISGUISES = (  # how other formats start, DICOM PS3.10 7.5
     (b"MZ", "a Windows program"),

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from mediscan.diagnosis import Flag
 from mediscan.errors import UnsupportedImageError
 from mediscan.sources.boundary import refusing
-from mediscan.sources.dicom.header import Header, frame_macro, numbers, text
+from mediscan.sources.dicom.elements import frame_macro, numbers, text
+from mediscan.sources.dicom.header import Header
 from mediscan.sources.dicom.stack import Placing, missing_slices, mixed
 from mediscan.sources.geometry import Line, is_orientation, stack_affine
 

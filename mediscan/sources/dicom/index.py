@@ -10,8 +10,10 @@ from pathlib import Path
 from mediscan.diagnosis import Flag
 from mediscan.errors import Code, SourceError
 from mediscan.sources.boundary import refusing
+from mediscan.sources.dicom.elements import frame_macro, numbers, text
 from mediscan.sources.dicom.files import SeriesMembers, dicom_files, folder_members
-from mediscan.sources.dicom.header import Header, frame_macro, image_meta, numbers, open_header, text
+from mediscan.sources.dicom.header import Header, open_header
+from mediscan.sources.dicom.meta import image_meta
 from mediscan.sources.dicom.role import Role, role
 from mediscan.sources.dicom.values import intent
 from mediscan.sources.notes.structured_report import is_structured_report

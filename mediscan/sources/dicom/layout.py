@@ -7,8 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from mediscan.errors import UnsupportedImageError
+from mediscan.errors import PixelDataError, UnsupportedImageError
+from mediscan.sources.boundary import refusing
 from mediscan.sources.dicom.header import Header
 from mediscan.sources.dicom.parsing import PixelElement
 
@@ -18,6 +20,7 @@ _PHOTOMETRICS = frozenset(
         *("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"),
     )
 )
+_REMEDY = "Transfer or export the file again; it is incomplete or altered."
 _HALVED = ("YBR_FULL_422", "YBR_PARTIAL_422")  # native: two pixels share their colours
 
 
@@ -139,3 +142,20 @@ class Layout:
         if self.offsets:
             options["extended_offsets"] = self.offsets
         return options
+
+
+def require_whole(header: Header) -> None:
+    """Refuse a file that ends within its pixel data, as far as that can be told without reading them.
+
+    It can where they are neither compressed nor deflated; all else is told when they are decoded.
+
+    Raises:
+        PixelDataError: The file is shorter than its header states.
+    """
+    with refusing(header.path, "has a damaged image description", remedy=_REMEDY):
+        syntax, start = header.syntax, header.parsed.pixel_offset
+        if start is None or syntax.is_encapsulated or syntax == DeflatedExplicitVRLittleEndian:
+            return
+        missing = Layout.of(header).native_bytes - (header.path.stat().st_size - start)
+        if missing > 0:
+            raise PixelDataError(f"{header.path} is truncated: at least {missing} bytes are missing", remedy=_REMEDY)

@@ -8,7 +8,8 @@ from mediscan.sources.boundary import quiet, refusing
 from mediscan.sources.description import ImageDescription
 from mediscan.sources.dicom.decode import decode
 from mediscan.sources.dicom.flags import header_flags
-from mediscan.sources.dicom.header import Header, image_meta, open_header, patient_facts
+from mediscan.sources.dicom.header import Header, open_header
+from mediscan.sources.dicom.meta import image_meta, patient_facts
 from mediscan.sources.dicom.tables import palette
 from mediscan.sources.dicom.values import intent, is_inverted, modality_values, presentation
 from mediscan.sources.pixels import Pixels, Window, luminance

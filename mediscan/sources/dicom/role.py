@@ -5,7 +5,8 @@ from enum import StrEnum
 import pydicom
 from pydicom.uid import UID
 
-from mediscan.sources.dicom.header import Header, text, texts
+from mediscan.sources.dicom.elements import text, texts
+from mediscan.sources.dicom.header import Header
 from mediscan.sources.dicom.objects import other_object
 
 STACKED = frozenset({"CT", "MR", "PT"})

@@ -10,10 +10,13 @@ from mediscan.diagnosis import Flag
 from mediscan.errors import Code, SourceError
 from mediscan.sources.boundary import quiet, refusing
 from mediscan.sources.description import ImageDescription
+from mediscan.sources.dicom.elements import numbers
 from mediscan.sources.dicom.files import SeriesMembers
 from mediscan.sources.dicom.flags import header_flags
 from mediscan.sources.dicom.frames import frame_stack
-from mediscan.sources.dicom.header import Header, image_meta, numbers, open_header, patient_facts
+from mediscan.sources.dicom.header import Header, open_header
+from mediscan.sources.dicom.layout import require_whole
+from mediscan.sources.dicom.meta import image_meta, patient_facts
 from mediscan.sources.dicom.read import to_pixels
 from mediscan.sources.dicom.stack import Placing, Stack, stack
 from mediscan.sources.geometry import Affine, Turn, display_turn, is_orientation, normal_lps, spacing_mm, stack_affine
@@ -60,6 +63,8 @@ def describe_series(members: SeriesMembers) -> ImageDescription:
     if len(found.headers) == 1:
         described = _describe_one(found.headers[0])
     else:
+        for header in found.headers:
+            require_whole(header)
         described = ImageDescription(
             meta=_series_meta(found), patient=patient_facts(found.headers[0]), flags=_flags_of(found.headers)
         )
@@ -112,6 +117,7 @@ def _read_one(header: Header) -> Pixels:
 
 def _describe_one(header: Header) -> ImageDescription:
     header.require_image()
+    require_whole(header)
     described = ImageDescription(meta=image_meta(header), patient=patient_facts(header), flags=header_flags(header))
     frames = frame_stack(header)
     if frames is None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mediscan.diagnosis import Flag
 from mediscan.errors import Code, UnsupportedImageError
 from mediscan.sources.boundary import require_decoded_size
-from mediscan.sources.dicom.header import Header, numbers, text
+from mediscan.sources.dicom.elements import numbers, text
+from mediscan.sources.dicom.header import Header
 from mediscan.sources.dicom.read import to_pixels
 from mediscan.sources.dicom.role import Role, role
 from mediscan.sources.geometry import Affine, Line, is_orientation, normal_lps, stack_affine

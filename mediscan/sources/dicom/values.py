@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mediscan.sources.dicom.header import Header, frame_macro, numbers, text
+from mediscan.sources.dicom.elements import frame_macro, numbers, text
+from mediscan.sources.dicom.header import Header
 from mediscan.sources.dicom.tables import lookup_table
 from mediscan.sources.pixels import PADDING, Intent, LookupTable, VoiFunction, Window
 

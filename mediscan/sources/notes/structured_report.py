@@ -23,7 +23,9 @@ from pydicom.uid import (
 from mediscan.errors import Code, SourceError
 from mediscan.sources.boundary import refusing
 from mediscan.sources.description import PatientFacts
-from mediscan.sources.dicom.header import open_header, parse_moment, patient_facts, text
+from mediscan.sources.dicom.elements import text
+from mediscan.sources.dicom.header import open_header
+from mediscan.sources.dicom.meta import parse_moment, patient_facts
 from mediscan.sources.notes.encodings import clean_text
 from mediscan.sources.notes.headings import CONCLUSIVE, LEAKAGE_SAFE, NOTE, READERS, exact_heading_of
 from mediscan.sources.notes.sections import split_sections
