@@ -9,6 +9,12 @@ from benchmarks.report_wordings import BLOCK, LINES, Layouts, Wording
 _TELETYPE = "\n \n "
 """Between the sections of reports that keep the leading blank of a line printer."""
 
+
+def _titled(heading: str) -> str:
+    """Title case that leaves abbreviations alone."""
+    return " ".join(word if word.isupper() else word.title() for word in heading.split())
+
+
 _LAYOUTS: Layouts = {
     "capitals": (lambda heading: f"{heading.upper()}: ", BLOCK),
     "capitals, two spaces": (lambda heading: f"{heading.upper()}:  ", BLOCK),
@@ -21,10 +27,10 @@ _LAYOUTS: Layouts = {
     "sentence case": (lambda heading: f"{heading}: ", BLOCK),
     "sentence case, one a line": (lambda heading: f"{heading}: ", LINES),
     "sentence case, text below": (lambda heading: f"{heading}:\n", BLOCK),
-    "title case": (lambda heading: f"{heading.title()}: ", BLOCK),
-    "title case, text below": (lambda heading: f"{heading.title()}:\n", BLOCK),
-    "title case, teletype": (lambda heading: f"{heading.title()}:\n", "\n \n"),
-    "title case, indented": (lambda heading: f"    {heading.title()}:\n      ", BLOCK),
+    "title case": (lambda heading: f"{_titled(heading)}: ", BLOCK),
+    "title case, text below": (lambda heading: f"{_titled(heading)}:\n", BLOCK),
+    "title case, teletype": (lambda heading: f"{_titled(heading)}:\n", "\n \n"),
+    "title case, indented": (lambda heading: f"    {_titled(heading)}:\n      ", BLOCK),
     "colon after a space": (lambda heading: f"{heading.upper()} : ", LINES),
     "colon, no space": (lambda heading: f"{heading.upper()}:", LINES),
     "capitals alone": (lambda heading: f"{heading.upper()}\n", BLOCK),
@@ -39,98 +45,83 @@ _LAYOUTS: Layouts = {
 BLIND = Wording(
     headings={
         "exam": (
-            *("Exam", "Exam", "Examination", "Examination", "Examination"),
-            *("Study", "Exam description", "Type of examination", "Examination performed"),
+            *(("Exam",) * 2 + ("Examination",) * 3),
+            *("Exam description", "Type of examination", "Examination performed"),
         ),
         "indication": (
-            *("Indication", "Indication", "Indication", "Indication", "Indication"),
-            *("Clinical indication", "Clinical indication", "Reason for exam", "Reason for exam"),
+            *(("Indication",) * 5 + ("Clinical indication",) * 2 + ("Reason for exam",) * 2),
             *("Reason for examination", "Reason for this examination", "Reason for study", "Reason for request"),
             *("Clinical question", "Indication for study"),
         ),
         "history": (
-            *("History", "History", "History", "Clinical history", "Clinical history", "Clinical history"),
-            *("Clinical information", "Clinical information", "Clinical details", "Clinical details"),
-            *(
-                "Clinical notes",
-                "Clinical data",
-                "Patient history",
-                "Relevant history",
-                "Relevant clinical information",
-            ),
+            *(("History", "Clinical history") * 3 + ("Clinical information", "Clinical details") * 2),
+            *("Clinical notes", "Clinical data", "Patient history", "Relevant history"),
+            "Relevant clinical information",
         ),
         "technique": (
-            *("Technique", "Technique", "Technique", "Technique", "Technique", "Technique"),
+            *(("Technique",) * 6),
             *("Protocol", "CT technique", "Imaging technique", "Scan technique", "Procedure comments", "Contrast"),
         ),
         "comparison": (
-            *("Comparison", "Comparison", "Comparison", "Comparison", "Comparison", "Comparison", "Comparisons"),
-            *("Comparison study", "Comparison exams", "Compared with", "Prior exams", "Previous studies"),
-            "Previous imaging",
+            *(("Comparison",) * 6),
+            *("Comparisons", "Comparison study", "Comparison exams", "Compared with", "Prior exams"),
+            *("Previous studies", "Previous imaging"),
         ),
         "findings": (
-            *("Findings", "Findings", "Findings", "Findings", "Findings", "Findings", "Findings", "Findings"),
-            *("Report", "Report", "Observations", "Finding", "Imaging findings", "Chest findings", "Narrative"),
+            *(("Findings",) * 8 + ("Report",) * 2),
+            *("Observations", "Finding", "Imaging findings", "Chest findings", "Narrative"),
         ),
         "impression": (
-            *("Impression", "Impression", "Impression", "Impression", "Impression", "Impression", "Impression"),
-            *("Conclusion", "Conclusion", "Opinion", "Comment", "Summary", "Impressions", "Final impression"),
-            *("Interpretation", "Impression and recommendations"),
+            *(("Impression",) * 7 + ("Conclusion",) * 2),
+            *("Opinion", "Comment", "Summary", "Impressions", "Final impression", "Interpretation"),
+            "Impression and recommendations",
         ),
         "recommendation": (
-            *("Recommendation", "Recommendation", "Recommendations", "Recommendations", "Recommendation(s)"),
-            *("Advice", "Follow-up recommendations", "Suggested follow-up"),
+            *(("Recommendation", "Recommendations") * 2),
+            *("Recommendation(s)", "Advice", "Follow-up recommendations", "Suggested follow-up"),
         ),
     },
     unheard_of={"findings": "Image review", "impression": "Bottom line", "comparison": "Correlated with"},
     discharge={
         "allergies": (
-            *("Allergies", "Allergies", "Allergies", "Allergies"),
+            *(("Allergies",) * 4),
             *("Drug allergies", "Allergies and intolerances", "Allergies / Adverse Drug Reactions"),
         ),
         "indication": (
-            *("Chief Complaint", "Chief Complaint", "Chief complaint", "CC", "Presenting complaint"),
-            *("Reason for admission", "Reason for Visit"),
+            *(("Chief Complaint",) * 3),
+            *("Chief complaint", "CC", "Presenting complaint", "Reason for admission", "Reason for Visit"),
         ),
         "history": (
-            *("History of Present Illness", "History of Present Illness", "History of present illness", "HPI"),
-            *("Past Medical History", "Past Medical History", "Past medical history", "PMH", "Social History"),
-            *("History of presenting complaint", "Past Surgical History", "Family History", "Background"),
+            *(("History of Present Illness", "Past Medical History") * 2 + ("HPI", "PMH")),
+            *("History of present illness", "Past medical history", "History of presenting complaint"),
+            *("Past Surgical History", "Social History", "Family History", "Background"),
         ),
-        "vitals": ("Vital Signs", "Vital signs", "Vitals", "Vitals", "VS", "Triage vitals", "Admission Vitals"),
+        "vitals": (*(("Vital Signs", "Vitals") * 2), "Vital signs", "VS", "Triage vitals", "Admission Vitals"),
         "exam": (
-            *("Physical Exam", "Physical Exam", "Physical Examination", "Physical examination", "Exam", "PE"),
-            *("On examination", "Examination", "Admission Physical Exam"),
+            *(("Physical Exam",) * 2 + ("Physical Examination", "Physical examination")),
+            *("Exam", "PE", "On examination", "Examination", "Admission Physical Exam"),
         ),
         "labs": (
-            *("Pertinent Results", "Pertinent Results", "Labs", "Labs", "Laboratory data", "Lab results"),
-            *("Laboratory results", "Admission Labs", "Investigations", "Blood results"),
+            *(("Pertinent Results", "Labs") * 2),
+            *("Laboratory data", "Lab results", "Laboratory results", "Admission Labs"),
+            *("Investigations", "Blood results"),
         ),
         "hospital_course": (
-            *("Brief Hospital Course", "Brief Hospital Course", "Hospital Course", "Hospital course"),
+            *(("Brief Hospital Course",) * 2 + ("Hospital Course", "Hospital course")),
             *("Course in hospital", "ED Course", "Hospital course by problem", "Summary of hospital course"),
         ),
-        "assessment": (
-            "Assessment",
-            "Assessment",
-            "Assessment and Plan",
-            "Assessment/Plan",
-            "A/P",
-            "Assessment & Plan",
-        ),
+        "assessment": (*(("Assessment",) * 2), "Assessment and Plan", "Assessment/Plan", "A/P", "Assessment & Plan"),
         "medications": (
-            *("Medications on Admission", "Discharge Medications", "Discharge Medications", "Discharge medications"),
+            *(("Discharge Medications",) * 2 + ("Medications on Admission", "Discharge medications")),
             *("Home Medications", "Current Medications", "Medications", "Meds", "Regular medications"),
             *("Medications prior to admission", "Medications at discharge"),
         ),
         "diagnosis": (
-            *("Discharge Diagnosis", "Discharge Diagnosis", "Discharge Diagnoses", "Principal Diagnosis"),
+            *(("Discharge Diagnosis",) * 2 + ("Discharge Diagnoses", "Principal Diagnosis")),
             *("Primary diagnosis", "Final Diagnosis", "Diagnosis", "Admitting Diagnosis"),
         ),
-        "plan": (
-            *("Plan", "Plan", "Discharge Instructions", "Discharge Plan", "Followup Instructions", "Follow-up"),
-            "Follow up plan",
-        ),
+        "plan": (*(("Plan",) * 3), "Discharge Plan", "Follow-up", "Follow up plan"),
+        "instructions": (*(("Discharge Instructions",) * 2), "Followup Instructions"),
     },
     sentences={
         "exam": (
@@ -274,11 +265,14 @@ BLIND = Wording(
             "Hypertension",
         ),
         "plan": (
-            "Weigh yourself every morning, call MD if weight goes up more than 3 lbs.",
             "GP to repeat U&Es in 1 week please.",
-            "Return to the ED if worse: fever, chest pain or breathlessness.",
             "Outpatient echocardiogram to be arranged.",
             "Chest clinic in 6 weeks with repeat X-ray.",
+        ),
+        "instructions": (
+            "Weigh yourself every morning, call MD if weight goes up more than 3 lbs.",
+            "Return to the ED if worse: fever, chest pain or breathlessness.",
+            "You were admitted with pneumonia and treated with antibiotics.",
         ),
     },
     physical=(
@@ -317,19 +311,17 @@ BLIND = Wording(
         ("ADDENDUM #1\n", "A small apical pneumothorax is present in retrospect."),
     ),
     tops=(
-        *("", "", ""),
-        "FINAL REPORT\n\n",
-        "                                 FINAL REPORT\n ",
+        *(("",) * 5),
         "RIVERSIDE GENERAL HOSPITAL\nDEPARTMENT OF DIAGNOSTIC IMAGING\n\n",
-        "Northgate NHS Foundation Trust\nRadiology Report\n\n",
+        "Northgate NHS Foundation Trust\nRadiology Department\n\n",
         "Lakeview Diagnostics Pvt. Ltd.\n12 Station Road\n\n",
     ),
     administrative=(
-        "Patient Name: ___\nMRN: 00417723\nDOB: 03/04/1956\nAccession Number: CR190314-0042\n"
+        "FINAL REPORT\nPatient Name: ___\nMRN: 00417723\nDOB: 03/04/1956\nAccession Number: CR190314-0042\n"
         "Exam Date: 03/14/2019 09:41\nReferring Physician: ___\n\n"
     ),
     ends=(
-        *("\n", "\n", "\n"),
+        *(("\n",) * 3),
         "\n\nElectronically signed by: A. Reader, MD on 3/14/2019 10:22 AM",
         "\n\nDictated by: A. Reader, M.D.\nTranscribed by: LK\nSigned by: B. Reader, M.D.",
         "\n\nReported by: Dr A Reader, Consultant Radiologist, GMC 1234567",
@@ -345,4 +337,4 @@ BLIND = Wording(
         *("title case", "bold, text below"),
     ),
 )
-"""What the splitter is only measured on, by someone who has not seen it."""
+"""What the splitter is only measured on."""

@@ -31,6 +31,7 @@ _SEED_BYTES = 400_000
 _HANG_SECONDS = 60.0
 _WORKERS = 2
 _SPOILT_BOMBS = 0.2
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 _KINDS = (*MUTATIONS, *MUTATIONS, *MUTATIONS, *BOMBS)  # bombs take longer to write
 
 
@@ -119,6 +120,15 @@ def read_other_number(number: int, folder: Path) -> Iterator[Reading]:
             yield _timed(kind, number, lambda read=read, path=path: read(path))
 
 
+def peak_bytes() -> int:
+    """The most memory that this program ever held."""
+    # Not ru_maxrss where there is better: a process inherits it from the one that started it.
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(status.read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+
+
 def _timed(kind: str, number: int, work: Callable[[], object]) -> Reading:
     from mediscan.errors import MediscanError  # noqa: PLC0415
 
@@ -130,8 +140,7 @@ def _timed(kind: str, number: int, work: Callable[[], object]) -> Reading:
         outcome = f"refused: {error.code}"
     except BaseException as error:  # noqa: BLE001 - what may not happen is what is looked for
         outcome = f"! {type(error).__name__}"
-    scale = 1 if sys.platform == "darwin" else 1024
-    own, child = (resource.getrusage(who).ru_maxrss * scale for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, child = peak_bytes(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _RSS_UNIT
     return Reading(
         kind=kind,
         number=number,

@@ -9,6 +9,7 @@ import sys
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -25,28 +26,31 @@ from mediscan.sources import describe_image, read_image
 from mediscan.sources.ingest import ingest
 
 STORED = smooth((40, 36), bits=12)
+ROOT = Path(__file__).parents[1]
 MIB = 1 << 20
 NOT_DECODED = 200 * MIB
 """Room for the parsers and for 64 MiB of inflated header, and less than any of these bombs takes once decoded."""
 
 _MEASURE = """
-import json, resource, sys, time
+import json, sys, time
+from benchmarks.fuzz import peak_bytes
 from mediscan.errors import SourceError
 from mediscan.sources import read_image
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-before, started = peak(), time.process_time()
+before, started = peak_bytes(), time.process_time()
 try:
     read_image(sys.argv[1])
     outcome = "read"
 except SourceError as error:
     outcome = error.code
-print(json.dumps({"outcome": outcome, "bytes": peak() - before, "seconds": time.process_time() - started}))
+print(json.dumps({"outcome": outcome, "bytes": peak_bytes() - before, "seconds": time.process_time() - started}))
 """
 
 
 def measured(path):
     """What reading a file in a process of its own gives, takes in memory, and takes in processor time."""
-    done = subprocess.run([sys.executable, "-c", _MEASURE, str(path)], capture_output=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(path)], capture_output=True, check=True, timeout=120, cwd=ROOT
+    )
     return json.loads(done.stdout)
 
 

@@ -66,6 +66,19 @@ class Header:
         Raises:
             SourceError: There are no pixels (NO_PIXELS), they are cut off (PIXEL_DATA), or too many (FILE_TOO_LARGE).
         """
+        if self._problem is not None:
+            raise self._problem
+
+    @cached_property
+    def _problem(self) -> SourceError | None:
+        # Looked for once, however often it is asked for.
+        try:
+            self._look_for_image()
+        except SourceError as error:
+            return error
+        return None
+
+    def _look_for_image(self) -> None:
         with refusing(self.path, "has a damaged image description", remedy=HEADER_REMEDY):
             sop_class = text(self.dataset, "SOPClassUID") or ""
             storage = registered_name(sop_class) or "no known SOP class"
