@@ -128,6 +128,12 @@ def test_a_discharge_summary_is_split_and_its_imaging_is_not_history() -> None:
         "REASON FOR EXAM: cough\nFNDINGS: clear\nIMPRESSOIN: normal",
         "REASON FOR THIS EXAMINATION:\n cough\nCT FINDINGS: clear\nCONCLUSION: normal",
         "IND: cough\nFINDINGS: clear\nIMP: normal",
+        "__Indication:__ cough\n__Findings__: clear\n__IMPRESSION__\nnormal",
+        "=== INDICATION ===\ncough\n\n=== FINDINGS ===\nclear\n\n=== IMPRESSION ===\nnormal",
+        "*Indication*: cough\n_Findings_: clear\n• Impression : normal",
+        "(1) Indication: cough\n(2) Findings: clear\n(3) Impression: normal",
+        "INDICATION cough\nFINDINGS clear\nIMPRESSION normal",
+        "INDICATION\uff1acough\nFINDINGS -> clear\nImpression – normal",
         "INDICATION: cough\n----------\nFINDINGS: clear\n**********\nOPINION: normal\n==========",
     ],
 )
@@ -148,6 +154,20 @@ def test_the_layouts_of_headings_are_known(text: str) -> None:
         ("WET READ", "preliminary_read"),
         ("MEDICATIONS ON ADMISSION", "medications"),
         ("CHEST CT", "imaging"),
+        ("Referral reason", "indication"),
+        ("Clin. indication", "indication"),
+        ("Reason for the MRI of the knee", "indication"),
+        ("Clincal detials", "history"),
+        ("Relevant clinical info", "history"),
+        ("Vital signs on arrival", "vitals"),
+        ("Priors", "comparison"),
+        ("Earlier scans", "comparison"),
+        ("Lung findings", "findings"),
+        ("In summary", "impression"),
+        ("Radiologist's conclusions", "impression"),
+        ("Further management", "recommendation"),
+        ("Addendum, dictated 14 March 2019 08:15", "addendum"),
+        ("Supplementary report", "addendum"),
     ],
 )
 def test_headings_open_their_sections(heading: str, name: str) -> None:
@@ -206,6 +226,39 @@ def test_what_the_image_shows_is_never_read_as_history(heading: str, shown: str)
     text = f"{heading}: Cough for days.{shown}"
     assert _safe(text) == "Cough for days."
     assert "pacity" not in _safe(text)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Asthma since childhood: two inhalers.",
+        "Pre-operative assessment: knee.",
+        "?PE Pre-operative\nassessment: knee.",
+    ],
+)
+def test_a_colon_within_an_indication_does_not_end_it(said: str) -> None:
+    assert _safe(f"INDICATION: Cough. {said}\n\nFINDINGS: clear.") == f"Cough. {said}"
+
+
+def test_findings_without_a_heading_end_the_history_of_a_report_but_not_that_of_a_clinical_note() -> None:
+    history = "MEDICAL HISTORY: Asthma.\n\nOpacity at the left base.\n\n"
+    assert _safe(history + "IMPRESSION: pneumonia.") == "Asthma."
+    assert _safe(history + "MEDICATIONS: none.\n\nPLAN: rest.") == "Asthma.\n\nOpacity at the left base."
+
+
+def test_titles_and_numbered_findings_open_no_section() -> None:
+    assert heading_of("CT REPORT") is None
+    numbered = "1. Nodule.\n2. Follow-up: in a year."
+    assert _split(f"IMPRESSION:\n{numbered}") == {"impression": numbered}
+
+
+def test_a_plan_in_a_radiology_report_is_a_recommendation() -> None:
+    assert set(_split("FINDINGS: nodule.\n\nFOLLOW-UP: CT in a year.")) == {"findings", "recommendation"}
+
+
+@pytest.mark.parametrize("line", ["Dr A. Reader, FRCR", "Electronically signed by A. Reader", "Consultant Radiologist"])
+def test_a_signature_needs_no_heading(line: str) -> None:
+    assert _split(f"IMPRESSION: normal.\n\n{line}")["impression"] == "normal."
 
 
 def test_text_under_no_heading_is_a_note() -> None:

@@ -1,16 +1,32 @@
 """The headings of English radiology reports and clinical notes, and the section that each one opens.
 
-A phrase that may open one of the `LEAKAGE_SAFE` sections must stand in the tables as it is written; a phrase that opens
-any other section may also be misspelt by one letter, or be recognised by its first or last word.
+A phrase is looked up as it is written, then as it may be misspelt by one letter, and then by its words. One that opens
+a `LEAKAGE_SAFE` section may have no word that is unknown or that names another section; any other section is recognised
+by a chief word alone.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from itertools import takewhile
 
-from mediscan.sources.notes.vocabulary import LINE, OPEN, PARAGRAPH, SUBHEADINGS, TELLING, phrases
+from mediscan.sources.notes.spelling import Spelling
+from mediscan.sources.notes.vocabulary import LINE, OPEN, PARAGRAPH, phrases
+from mediscan.sources.notes.words import (
+    EARLIER,
+    HEADS,
+    KNOWN_BEFORE,
+    LEADS,
+    OF_IMAGES,
+    OF_READING,
+    PLAIN,
+    PREPOSITIONS,
+    STUDIES,
+    SUBHEADINGS,
+    SUPPLIED,
+)
 
 LEAKAGE_SAFE = frozenset({"indication", "history", "exam", "vitals"})
 """Sections that are written before anybody knows what the image shows."""
@@ -37,6 +53,7 @@ class Likeness(Enum):
     """How close a phrase is to one of the tables."""
 
     EXACT = "exact"
+    COMPOSED = "composed"
     MISSPELT = "misspelt"
     WORD = "word"
 
@@ -48,7 +65,7 @@ class Heading:
     Args:
         name: The section.
         scope: How far it reaches.
-        likeness: Whether the phrase stands in the tables, or is like one that does.
+        likeness: Whether the phrase stands in the tables, is like one that does, or is made of known words.
     """
 
     name: str
@@ -67,14 +84,13 @@ class Heading:
 
 
 ADDENDUM = Heading(name="addendum", scope=Scope.OPEN)
+SIGNATURE = Heading(name="signature", scope=Scope.LINE)
 
-_MOST_WORDS = 6
-_LEAST_LETTERS, _MOST_LETTERS = 6, 40
-"""Letters of a phrase that may be misspelt; a shorter one is one letter away from too many others."""
-
+_MOST_WORDS = 8
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _EDGES = " \t*_#=~<>[]|:.-–"
 _JOINT = re.compile(r"\s*(?:/|&|\+|,|\band\b|\bor\b)\s*")
+_WORD = re.compile(r"[a-z][a-z'-]*")
 
 
 @lru_cache(maxsize=4096)
@@ -84,7 +100,13 @@ def heading_of(phrase: str) -> Heading | None:
     Of a joint heading ("history and findings") a part that is not `LEAKAGE_SAFE` counts, so that what is known of the
     image is never read as history.
     """
-    return _known(_key(phrase))
+    key = _key(phrase)
+    if key in _EXACT:
+        return _EXACT[key]
+    if not key or len(key.split()) > _MOST_WORDS or re.search(r"\d", key):
+        return None
+    parts = [_EXACT.get(part) or _misspelt(part) or _composed(part) for part in _JOINT.split(key)]
+    return _joint(parts) or _misspelt(key) or _composed(key)
 
 
 @lru_cache(maxsize=4096)
@@ -101,8 +123,18 @@ def is_subheading(phrase: str, *, of: str) -> bool:
     return key in usual or re.split(r"[ /]", key)[0] in usual
 
 
+def tells_a_reading(phrase: str) -> bool:
+    """Whether a phrase that opens no known section has a word of reading images ("What we saw", "Take-home")."""
+    return not OF_READING.isdisjoint(_WORD.findall(_key(phrase)))
+
+
+def speaks_of_images(phrase: str) -> bool:
+    """Whether a phrase that opens no known section has any word of images or of reading them."""
+    return tells_a_reading(phrase) or not OF_IMAGES.isdisjoint(_WORD.findall(_key(phrase)))
+
+
 def _key(phrase: str) -> str:
-    return " ".join(_ASIDE.sub(" ", phrase).strip(_EDGES).lower().split())
+    return " ".join(_ASIDE.sub(" ", phrase).strip(_EDGES).lower().replace("\u2019", "'").split())
 
 
 def _entries() -> Iterator[tuple[str, Heading]]:
@@ -114,32 +146,10 @@ def _entries() -> Iterator[tuple[str, Heading]]:
 
 _EXACT = dict(_entries())
 _USUAL = {name: frozenset(phrases(entries)) for name, entries in SUBHEADINGS.items()}
-
-
-def _one_less(word: str) -> set[str]:
-    return {word, *(word[:position] + word[position + 1 :] for position in range(len(word)))}
-
-
-def _near() -> dict[str, frozenset[str]]:
-    # Two words that are one letter or one swap apart share a word that lacks one letter of either.
-    near: dict[str, set[str]] = {}
-    for phrase in _EXACT:
-        if len(phrase) >= _LEAST_LETTERS:
-            for less in _one_less(phrase):
-                near.setdefault(less, set()).add(phrase)
-    return {less: frozenset(meant) for less, meant in near.items()}
-
-
-_NEAR = _near()
-
-
-def _known(key: str) -> Heading | None:
-    if key in _EXACT:
-        return _EXACT[key]
-    if not key or len(key.split()) > _MOST_WORDS or re.search(r"\d", key):
-        return None
-    parts = [_EXACT.get(part) or _misspelt(part) for part in _JOINT.split(key)]
-    return _joint(parts) or _misspelt(key) or _by_word(key)
+_SCOPE = {name: scope for scope, table in ((Scope.OPEN, OPEN), (Scope.PARAGRAPH, PARAGRAPH)) for name in table}
+_WORDS = PLAIN | HEADS.keys() | LEADS
+_PHRASE_SPELLING = Spelling(_EXACT)
+_WORD_SPELLING = Spelling(_WORDS)
 
 
 def _joint(parts: list[Heading | None]) -> Heading | None:
@@ -152,20 +162,60 @@ def _joint(parts: list[Heading | None]) -> Heading | None:
 
 
 def _misspelt(key: str) -> Heading | None:
-    if not _LEAST_LETTERS <= len(key) <= _MOST_LETTERS:
-        return None
-    meant = {phrase for less in _one_less(key) for phrase in _NEAR.get(less, ())}
-    opened = {_EXACT[phrase] for phrase in meant}
+    opened = {_EXACT[phrase] for phrase in _PHRASE_SPELLING.meant_by(key)}
     if len({heading.name for heading in opened}) != 1:
         return None
-    found = min(opened, key=lambda heading: heading.scope.value, default=None)
-    return Heading(name=found.name, scope=found.scope, likeness=Likeness.MISSPELT) if found else None
+    found = min(opened, key=lambda heading: heading.scope.value)
+    return replace(found, likeness=Likeness.MISSPELT)
 
 
-def _by_word(key: str) -> Heading | None:
-    words = re.findall(r"[a-z][a-z-]*", key)
-    for word in words[-1:] + words[:1]:
-        meant = _EXACT.get(word) if word in _EXACT else _misspelt(word)
-        if meant and not meant.is_safe and (word in TELLING or word not in _EXACT):
-            return Heading(name=meant.name, scope=meant.scope, likeness=Likeness.WORD)
-    return None
+def _composed(key: str) -> Heading | None:
+    """What a phrase opens by its words.
+
+    Its chief words stand before the first preposition. A `LEAKAGE_SAFE` section is opened only where no word of the
+    phrase is unknown or names another section; any other where a chief word is the first or the last.
+    """
+    words = [_meant(word) for word in _WORD.findall(key)]
+    while words and words[0] in LEADS:
+        words = words[1:]
+    spelt = " ".join(words)
+    if spelt != key and spelt in _EXACT:
+        return replace(_EXACT[spelt], likeness=Likeness.MISSPELT)
+    chief = list(takewhile(lambda word: word not in PREPOSITIONS, words))
+    named = _sections_of(chief)
+    if not named or words[-1:] == ["report"]:
+        return None  # "CT REPORT" is a title
+    concluding = [name for name in named if name in CONCLUSIVE]
+    others = [name for name in named if name not in LEAKAGE_SAFE]
+    name = concluding[0] if concluding else (others or named)[-1]
+    all_known = _WORDS.issuperset(words)
+    if name in LEAKAGE_SAFE:
+        elsewhere = {HEADS.get(word, name) for word in words} - LEAKAGE_SAFE
+        return (
+            Heading(name=name, scope=Scope.PARAGRAPH, likeness=Likeness.COMPOSED)
+            if all_known and not elsewhere
+            else None
+        )
+    if not all_known and name not in {HEADS.get(chief[0]), HEADS.get(chief[-1])}:
+        return None
+    return Heading(name=name, scope=_SCOPE[name], likeness=Likeness.COMPOSED if all_known else Likeness.WORD)
+
+
+def _sections_of(chief: list[str]) -> list[str]:
+    """The sections that the chief words of a phrase name, in their order."""
+    named = [HEADS[word] for word in chief if word in HEADS]
+    if not EARLIER.isdisjoint(chief) and chief[-1] in STUDIES:
+        named.append("comparison")
+    if not KNOWN_BEFORE.isdisjoint(chief) and chief[-1] in SUPPLIED:
+        named.append("history")
+    if chief[-2:] == ["vital", "signs"]:
+        named.append("vitals")
+    return named
+
+
+def _meant(word: str) -> str:
+    """A word as it was meant: itself where it is known, or may be several."""
+    if word in _WORDS:
+        return word
+    meant = _WORD_SPELLING.meant_by(word)
+    return next(iter(meant)) if len(meant) == 1 else word

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from mediscan.sources.notes.headings import ADDENDUM, Heading, exact_heading_of, heading_of
+from mediscan.sources.notes.headings import ADDENDUM, SIGNATURE, Heading, Likeness, exact_heading_of, heading_of
+from mediscan.sources.notes.signatures import signed_until
 
 _MOST_WORDS = 6
 _LONGEST = 72  # characters of a heading, so that looking back from a colon costs the same wherever it stands
@@ -39,6 +40,7 @@ class Mark:
         stand: What stands before it.
         case: How it is written.
         alone: Whether nothing else stands on its line.
+        numbered: Whether a number or letter of a list stands before it.
     """
 
     start: int
@@ -48,27 +50,41 @@ class Mark:
     stand: Stand
     case: Case
     alone: bool = False
+    numbered: bool = False
 
 
-_BEFORE = r"[ \t#*=~<\[|>-]{0,12}"
-_NUMBER = r"(?:(?:\d{1,2}|[A-Z]|[IVX]{1,4})[.)][ \t]{0,4})?"
-_WORDS = r"[A-Za-z][A-Za-z0-9 \t/&,()'.+-]{0,70}"
-_LONE = re.compile(rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<phrase>{_WORDS}?)(?P<colon>[ \t]?:)?[ \t#*=~>\]|:-]{{0,40}}")
+# One or two underscores are an emphasis; three are a word taken out for de-identification.
+_BEFORE = r"(?:[ \t#*=~<\[|>•▪●►◦·»–—-]|_{1,2}(?!_)){0,12}"
+_NUMBER = r"(?P<number>\(?(?:\d{1,2}|[A-Z]|[IVX]{1,4})[.)][ \t]{0,4}|\d{1,2}[ ][-–][ ])?"
+_WORDS = r"[A-Za-z][A-Za-z0-9 \t/&,()'\u2019.+-]{0,70}"
+_LONE = re.compile(
+    rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<phrase>{_WORDS}?)(?P<colon>(?:\*\*|__)?[ \t]?[:\uff1a])?"
+    r"(?:[ \t#*=~>\]|:\uff1a–—-]|_{1,2}(?!_)){0,40}"
+)
 _LED = re.compile(rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<phrase>{_WORDS})")
 _DASHED = re.compile(
-    rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<phrase>[A-Za-z][A-Za-z/&()]{{1,20}}(?:[ ][A-Za-z/&()]{{1,20}}){{0,4}}?)"
-    r"(?P<gap>\*{2}:?[ \t]{0,8}|[\]>][ \t]{0,8}|[ ]?[-–][ ]|[ ]{2,}|[ ]{0,8}\t[ \t]{0,8})(?=\S)"
+    rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<phrase>[A-Za-z][A-Za-z/&().'-]{{1,20}}(?:[ ][A-Za-z/&().'-]{{1,20}}){{0,4}}?)"
+    r"(?P<gap>(?:\*{1,3}|_{1,2}(?!_)|[\]>])[:\uff1a]?[ \t]{0,8}"
+    r"|[ ]?(?:[-–—|»=]|[-=]>|>>)[ ]|[ ]{2,}|[ ]{0,8}\t[ \t]{0,8}|[.][ ])(?=\S)"
 )
-_CONCLUDING = re.compile(r"(?:FINDINGS|IMPRESSION|CONCLUSION|OPINION)[ ](?=(?P<next>[A-Za-z0-9]+))")
+_GAP = re.compile(r"[ ]{2}|\t|[ ][–-][ ]")
+_CAPITALS = re.compile(rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<run>[A-Z][A-Z/&'.-]+(?:[ ][A-Z/&()'.-]+){{0,7}})[ ](?=\S)")
+_CAPITALS_LED = re.compile(rf"{_BEFORE}{_NUMBER}{_BEFORE}[A-Z][A-Z0-9 \t/&()',.+-]{{0,70}}[:\uff1a]")
+_GOES_ON = re.compile(r"(?:of|for|and|or|is|was|are|were|on|in|to|with|from|at|by|as|has|had)\b|[/&(-]", re.IGNORECASE)
+_FEWEST_CAPITALS = 4
 _ADDENDUM_LINE = re.compile(
-    rf"{_BEFORE}(?:(?:start|begin(?:ning)?)[ ]of[ ])?addendum(?!s)\b[ ]?(?:\#?\d{{1,2}}|report|[IVX]{{1,3}}\b)?"
-    rf"(?P<end>[ \t*_=~>\]|-]{{0,40}}(?::|$)|(?=[ ](?:by|dated|on|signed|entered|created|from|made|\(|\d|-)))",
-    re.IGNORECASE,
+    rf"""{_BEFORE}(?:(?:start|begin(?:ning)?)[ ]of[ ]|(?:late|report|radiology)[ ])?
+    (?:addendum(?!s)\b|supplement(?:ary|al)[ ]report\b|amendment\b)
+    (?:[ ]to[ ](?:the[ ])?(?:(?:original|final|previous|radiology)[ ]){{0,2}}report\b)?
+    [ ]?(?:\#?\d{{1,2}}|report|[IVX]{{1,3}}\b)?
+    (?P<end>[ \t*_=~>\]|-]{{0,40}}(?:[:\uff1a]|$)
+        |(?=,?[ ](?:by|dated|dictated|reported|added|issued|on|signed|entered|created|from|made|\(|\d|-)))""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _HEADER_END = re.compile(r":(?=\s|$)")
 _CLOCK_OR_DATE = re.compile(r"\d{1,2}[:/.-]\d{2}|\b(?:19|20)\d\d\b")
 # Not the colon of a time or a ratio.
-_COLON = re.compile(r"(?<!\d):+(?:\*{1,3}|__(?!_))?|(?<=\d):(?!\d)")
+_COLON = re.compile(r"(?<!\d)[:\uff1a]+(?:\*{1,3}|_{1,2}(?!_))?|(?<=\d):(?!\d)")
 _SENTENCE_END = re.compile(r"(?:[.!?;)\]\"'*|][ ]{1,4}|[ ]{2,}|\t)[*_]{0,3}(?:\d{1,2}[.)][ ])?")
 _LAST_WORDS = re.compile(r"[A-Za-z][A-Za-z/&()'-]*")
 _ASIDE = re.compile(r"\([^()]*\)")
@@ -83,7 +99,13 @@ def marks_in(line: str, *, all_upper: bool, underlined: bool) -> Iterator[Mark]:
         underlined: Whether the next line is drawn below this one.
         all_upper: Whether the note is in capitals throughout, so that capitals tell no heading.
     """
-    lone = _addendum(line) or _lone(line, underlined=underlined) or _without_colon(line, all_upper=all_upper)
+    lone = (
+        _addendum(line)
+        or _signature(line)
+        or _lone(line, underlined=underlined)
+        or _dashed(line, all_upper=all_upper)
+        or (None if all_upper else _before_small_letters(line))
+    )
     if lone:
         yield lone
         if lone.alone:
@@ -120,14 +142,29 @@ def _addendum(line: str) -> Mark | None:
     )
 
 
+def _signature(line: str) -> Mark | None:
+    body = signed_until(line)
+    if body is None:
+        return None
+    return Mark(
+        start=0, body=body, phrase=line[:body], heading=SIGNATURE, stand=Stand.LINE, case=Case.TITLE, alone=body == 0
+    )
+
+
 def _lone(line: str, *, underlined: bool) -> Mark | None:
     if len(line) > 2 * _LONGEST:
         return None
     found = _LONE.fullmatch(line)
-    if not found or (found["phrase"].endswith(".") and not found["colon"]):
+    if not found or _GAP.search(found["phrase"]):
         return None
-    heading, case = heading_of(found["phrase"]), _case(found["phrase"])
-    decorated = underlined or "#" in line or "**" in line
+    heading, case = _heading_over_period(found["phrase"]), _case(found["phrase"])
+    if (
+        found["phrase"].endswith(".")
+        and not found["colon"]
+        and not (heading and heading.is_exact and case is Case.UPPER)
+    ):
+        return None
+    decorated = underlined or line.startswith(("[", "<")) or any(sign in line for sign in ("#", "**", "__", "=="))
     if not found["colon"] and not (heading and _stands_without_colon(heading, case, decorated=decorated)):
         heading = None
     if heading is None and not decorated:
@@ -140,27 +177,42 @@ def _lone(line: str, *, underlined: bool) -> Mark | None:
 def _stands_without_colon(heading: Heading, case: Case, *, decorated: bool) -> bool:
     if heading.name == "imaging":
         return False  # "CHEST RADIOGRAPH" alone is a title
+    if heading.likeness is Likeness.COMPOSED and heading.is_safe:
+        return decorated  # "CHEST EXAMINATION" is one, too
     if heading.is_exact:
         # A bare word in small letters may be the end of a sentence that was broken over two lines.
         return decorated or case is not Case.LOWER
     return decorated or case is Case.UPPER
 
 
-def _without_colon(line: str, *, all_upper: bool) -> Mark | None:
+def _dashed(line: str, *, all_upper: bool) -> Mark | None:
     found = _DASHED.match(line)
-    if found:
-        heading, case = heading_of(found["phrase"]), _case(found["phrase"])
-        marked = "*" in found["gap"] or "]" in found["gap"]
-        if heading and not _stands_without_colon(heading, case, decorated=marked):
-            heading = None
-        if marked or (case is Case.UPPER and not all_upper):
-            return Mark(start=0, body=found.end(), phrase=found["phrase"], heading=heading, stand=Stand.LINE, case=case)
-    bare = _CONCLUDING.match(line)
-    if bare and not all_upper and not bare["next"].isupper():
-        phrase = bare[0].strip()
-        return Mark(
-            start=0, body=bare.end(), phrase=phrase, heading=heading_of(phrase), stand=Stand.LINE, case=Case.UPPER
-        )
+    if not found:
+        return None
+    heading, case = heading_of(found["phrase"]), _case(found["phrase"])
+    gap = found["gap"].strip()
+    marked = gap[:1] in {"]", ">"} or (gap[:1] in {"*", "_"} and gap[:1] in line[: found.start("phrase")])
+    if heading and not _stands_without_colon(heading, case, decorated=marked):
+        heading = None
+    if gap == "." and not (heading and heading.is_exact and case is Case.UPPER):
+        return None
+    drawn = bool(gap) and heading is not None and heading.is_exact
+    if marked or drawn or (case is Case.UPPER and not all_upper):
+        return Mark(start=0, body=found.end(), phrase=found["phrase"], heading=heading, stand=Stand.LINE, case=case)
+    return None
+
+
+def _before_small_letters(line: str) -> Mark | None:
+    """A heading in capitals with nothing but a space behind it: "FINDINGS The lungs …"."""
+    found = _CAPITALS.match(line)
+    if not found or line.isupper() or _CAPITALS_LED.match(line):
+        return None
+    for space in reversed([*re.finditer(" ", found["run"]), None]):
+        end = found.end("run") if space is None else found.start("run") + space.start()
+        phrase = line[found.start("run") : end]
+        heading = exact_heading_of(phrase) if len(phrase) >= _FEWEST_CAPITALS else None
+        if heading and heading.name != "imaging" and not _GOES_ON.match(line, end + 1):
+            return Mark(start=0, body=end + 1, phrase=phrase, heading=heading, stand=Stand.LINE, case=Case.UPPER)
     return None
 
 
@@ -170,10 +222,11 @@ def _before_colon(line: str, colon: re.Match[str], *, since: int) -> Mark | None
     spaced = colon.end() == len(line) or line[colon.end()].isspace()
     if low == 0:
         led = _LED.fullmatch(window.rstrip())
-        if led and ". " not in led["phrase"]:
-            heading = heading_of(led["phrase"])
-            if heading or (spaced and _UNKNOWN.fullmatch(led["phrase"])):
-                return _mark(led["phrase"], heading, start=0, body=colon.end(), stand=Stand.LINE)
+        if led:
+            heading, abbreviated = _heading_over_period(led["phrase"]), ". " in led["phrase"]
+            if heading or (not abbreviated and spaced and _UNKNOWN.fullmatch(led["phrase"])):
+                mark = _mark(led["phrase"], heading, start=0, body=colon.end(), stand=Stand.LINE)
+                return replace(mark, numbered=bool(led["number"]))
     # The phrase may itself hold the end of a sentence ("HISTORY (as given): "), so the end before the last counts too.
     ends = list(_SENTENCE_END.finditer(window))[-2:]
     for end in reversed(ends):
@@ -181,20 +234,36 @@ def _before_colon(line: str, colon: re.Match[str], *, since: int) -> Mark | None
         heading = heading_of(phrase)
         if heading or (end is ends[-1] and spaced and _UNKNOWN.fullmatch(phrase)):
             start = low + end.start() + (window[end.start()] not in " \t")
+            guessed = heading is not None and heading.likeness is Likeness.WORD
+            behind = _run_on(window, low=low, body=colon.end()) if guessed and phrase.isupper() else None
+            if behind:
+                return behind  # "?PE TECHNIQUE: …"
             return _mark(phrase, heading, start=start, body=colon.end(), stand=Stand.SENTENCE)
     return _run_on(window, low=low, body=colon.end())
+
+
+def _heading_over_period(phrase: str) -> Heading | None:
+    # The period of "Clin. indication" and not that of a sentence.
+    heading = heading_of(phrase)
+    guessed = heading is not None and heading.likeness in {Likeness.WORD, Likeness.COMPOSED}
+    return None if guessed and ". " in phrase else heading
 
 
 def _run_on(window: str, *, low: int, body: int) -> Mark | None:
     # No heading goes on over a colon, unless that is one in parentheses.
     since = 0 if ")" in window else window.rfind(":") + 1
     words = list(_LAST_WORDS.finditer(window, since))[-_MOST_WORDS:]
-    for word in words:
-        cut_off = word.start() == 0 and low > 0
-        heading = None if cut_off else exact_heading_of(window[word.start() :])
+    phrases = [(word.start(), window[word.start() :]) for word in words if word.start() > 0 or low == 0]
+    for start, phrase in phrases:
+        heading = exact_heading_of(phrase) or _misspelt_in_capitals(phrase)
         if heading:
-            return _mark(window[word.start() :], heading, start=low + word.start(), body=body, stand=Stand.RUN_ON)
+            return _mark(phrase, heading, start=low + start, body=body, stand=Stand.RUN_ON)
     return None
+
+
+def _misspelt_in_capitals(phrase: str) -> Heading | None:
+    heading = heading_of(phrase) if phrase.isupper() else None
+    return heading if heading and heading.likeness is Likeness.MISSPELT else None
 
 
 def _mark(phrase: str, heading: Heading | None, *, start: int, body: int, stand: Stand) -> Mark:

@@ -35,7 +35,26 @@ _DESCRIBES_IMAGE = re.compile(
 )
 
 
+_NAMES_EARLIER = re.compile(
+    r"""(?:there[ ](?:is|are)[ ])?no[ ](?:available[ ])?(?:prior|previous|earlier|comparison|old)[ ]
+    (?:film|image|stud|exam|radiograph|scan|ct|mri)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_SIGN_FIRST = re.compile(rf"[^.;?!]{{0,100}}?{_SIGN}", re.IGNORECASE | re.VERBOSE)
+
+
+def names_a_sign(text: str) -> bool:
+    """Whether the first sentence of a text has a word for what is seen in images."""
+    return bool(_SIGN_FIRST.match(text))
+
+
 def first_image_sentence(text: str) -> int | None:
     """Where the first sentence that describes an image begins in a text; None where there is none."""
     found = _DESCRIBES_IMAGE.search(text)
     return found.start("sentence") if found else None
+
+
+def first_mention_of_earlier_images(text: str) -> int | None:
+    """Where a text begins to say that there are no earlier images, which is a comparison and no history."""
+    found = _NAMES_EARLIER.search(text)
+    return found.start() if found else None

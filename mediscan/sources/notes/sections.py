@@ -20,19 +20,24 @@ from mediscan.sources.notes.headings import (
     Likeness,
     Scope,
     is_subheading,
+    speaks_of_images,
+    tells_a_reading,
 )
+from mediscan.sources.notes.manner import Manner, manner_of
 from mediscan.sources.notes.marks import Case, Mark, Stand, marks_in
-from mediscan.sources.notes.prose import first_image_sentence
+from mediscan.sources.notes.prose import names_a_sign
 from mediscan.sources.notes.times import DateOrder, latest, moments, written_at
 from mediscan.study import NoteSection
 
 _FREE = Heading(name=NOTE, scope=Scope.OPEN)
 _LONGEST_RULE = 160
+_FOLLOWING = 120  # characters behind an unknown heading that are searched for a sign of an image
 _LINES = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
 # Three underscores are a word taken out for de-identification, four or more a line drawn across the page.
 _RULE = re.compile(r"[ \t]*(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]*")
 _SENTENCE_END = re.compile(r"[.!?:;)\]*]\s*$")
-_RULE_AT_START = re.compile(r"(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]{0,80}[\r\n]|\*\*")
+_RULE_LINE = re.compile(r"(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]{0,80}[\r\n]")
+_RULE_AT_START = re.compile(rf"{_RULE_LINE.pattern}|\*\*")
 # What belongs to the next heading ("2. FINDINGS", "**FINDINGS") or is drawn around a section.
 _LOOSE_END = re.compile(
     r"(?:(?<=\s)\*{1,3}|(?<=[.;]\s)\d{1,2}[.)]|(?<=\n)\d{1,2}[.)]|(?<=\n)(?:(?:[-=*~#+][ \t]?){3,120}|==|_{4,120}))$"
@@ -82,36 +87,47 @@ def split_sections(text: str, *, order: DateOrder = DateOrder.UNKNOWN) -> tuple[
 def section_spans(text: str, *, order: DateOrder = DateOrder.UNKNOWN) -> tuple[SectionSpan, ...]:
     """Where the sections of a note stand, in their order; see `split_sections`."""
     splitter = _Splitter(text, order=order)
-    lines = [found.span(1) for found in _LINES.finditer(text)]
-    for (start, end), (below, below_end) in pairwise((*lines, (len(text), len(text)))):
-        underlined = start < end and below < below_end and bool(_RULE.fullmatch(text, below, below_end))
-        splitter.read_line(start, end, underlined=underlined)
-    return tuple(splitter.spans())
+    manner = splitter.read()
+    if manner.runs_on:
+        # Only now it is known that unknown headings, too, may stand within a line.
+        splitter = _Splitter(text, order=order, runs_on=True)
+        splitter.read()
+    return tuple(splitter.spans(manner))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Opened:
     heading: Heading
     start: int
-    case: Case
+    mark: Mark | None = None
     at: datetime | None = None
 
 
 class _Splitter:
     """Reads a note line by line and remembers which section is open."""
 
-    def __init__(self, text: str, *, order: DateOrder) -> None:
+    def __init__(self, text: str, *, order: DateOrder, runs_on: bool = False) -> None:
         self._text = text
         self._order = order
+        self._runs_on = runs_on
         letters = [character for character in text[:20_000] if character.isalpha()]
         self._all_upper = sum(map(str.isupper, letters)) > 0.9 * len(letters)
         self._closed: list[tuple[_Opened, int]] = []
-        self._open = _Opened(heading=_FREE, start=0, case=Case.TITLE)
+        self._open = _Opened(heading=_FREE, start=0)
         self._has_text = False
         self._concluded = False
         self._last_line = ""
 
-    def read_line(self, start: int, end: int, *, underlined: bool) -> None:
+    def read(self) -> Manner:
+        """Finds the headings, and tells from them how the note is written."""
+        lines = [found.span(1) for found in _LINES.finditer(self._text)]
+        for (start, end), (below, below_end) in pairwise((*lines, (len(self._text), len(self._text)))):
+            underlined = start < end and below < below_end and bool(_RULE.fullmatch(self._text, below, below_end))
+            self._read_line(start, end, underlined=underlined)
+        self._close(_FREE, start=len(self._text), body=len(self._text))
+        return manner_of([(opened.heading, opened.mark) for opened, _ in self._closed])
+
+    def _read_line(self, start: int, end: int, *, underlined: bool) -> None:
         written = self._text[start:end]
         line = written.strip()
         if not line or _RULE.fullmatch(line):
@@ -126,31 +142,30 @@ class _Splitter:
             self._close(_FREE, start=start, body=start)
         body = 0
         for mark in marks_in(line, all_upper=self._all_upper, underlined=underlined):
-            heading = self._opens(mark)
+            heading = self._opens(mark, followed_by=line[mark.body : mark.body + _FOLLOWING])
             if heading:
                 self._has_text = self._has_text or bool(line[body : mark.start].strip())
-                kept = mark.start if mark.heading is None else mark.body
+                kept = mark.start if heading is _FREE else mark.body
                 self._close(heading, start=start + mark.start, body=start + kept, mark=mark)
                 body = kept
         self._has_text = self._has_text or bool(line[body:].strip())
         self._last_line = line
 
-    def spans(self) -> Iterator[SectionSpan]:
-        """The sections that hold text, once every line is read."""
-        self._close(_FREE, start=len(self._text), body=len(self._text))
+    def spans(self, manner: Manner) -> Iterator[SectionSpan]:
+        """The sections that hold text, once the note is read."""
         for opened, end in self._closed:
-            span = self._trimmed(opened.heading.name, opened.start, end, at=opened.at)
-            if span and opened.heading.scope is Scope.PARAGRAPH:
-                yield from self._without_image_sentences(span)
-            elif span:
-                yield span
+            span = self._trimmed(manner.name_of(opened.heading), opened.start, end, at=opened.at)
+            if span is None:
+                continue
+            cut = manner.end_of(opened.heading, self._text[span.start : span.end])
+            yield from (span,) if cut is None else self._cut(span, span.start + cut)
 
     def _close(self, heading: Heading, *, start: int, body: int, mark: Mark | None = None) -> None:
         self._closed.append((self._open, start))
         self._concluded = self._concluded or heading.name in {"findings", "impression"}
         self._has_text = False
         at = self._addendum_time(mark, start) if mark and heading is ADDENDUM else None
-        self._open = _Opened(heading=heading, start=body, case=mark.case if mark else Case.TITLE, at=at)
+        self._open = _Opened(heading=heading, start=body, mark=mark, at=at)
 
     def _addendum_time(self, mark: Mark, start: int) -> datetime | None:
         body = start + mark.body - mark.start
@@ -161,67 +176,95 @@ class _Splitter:
             stated = next((moment for moment in moments(first, order=self._order) if moment.start == 0), None)
         return stated.at if stated else None
 
-    def _opens(self, mark: Mark) -> Heading | None:
+    def _opens(self, mark: Mark, *, followed_by: str) -> Heading | None:
         # What a mark opens where it stands; None where it is part of the text.
-        if mark.heading is None:
-            return _FREE if self._is_ended_by_unknown(mark) else None
-        if self._open.heading is ADDENDUM and self._concluded and mark.heading is not ADDENDUM:
+        section, heading = self._open.heading, mark.heading
+        guessed = heading is not None and heading.likeness is Likeness.WORD and heading.name not in CONCLUSIVE
+        if heading is None or (guessed and section.is_safe):
+            return _FREE if self._is_ended_by_unknown(mark, followed_by=followed_by) else None
+        if section is ADDENDUM and self._concluded and heading is not ADDENDUM:
             # What follows the report is all of the addendum, whatever headings it has of its own.
-            return mark.heading if mark.heading.name in {NOTE, "signature"} and mark.stand is Stand.LINE else None
-        if self._is_part_of_open(mark, mark.heading):
+            return heading if heading.name in {NOTE, "signature"} and mark.stand is Stand.LINE else None
+        if self._is_part_of_open(mark, heading):
             return None
-        return mark.heading if self._stands_out(mark, mark.heading) else None
+        return heading if self._stands_out(mark, heading) else None
 
-    def _is_ended_by_unknown(self, mark: Mark) -> bool:
-        section = self._open.heading
-        if is_subheading(mark.phrase, of=section.name):
+    def _is_ended_by_unknown(self, mark: Mark, *, followed_by: str) -> bool:
+        section, phrase = self._open.heading, mark.phrase.strip()
+        if is_subheading(phrase, of=section.name):
             return False
+        capitals = mark.case is Case.UPPER and not self._all_upper
+        stands_alike = self._is_styled_alike(mark) or (self._runs_on and mark.stand is Stand.SENTENCE)
+        if not section.is_safe:
+            told = speaks_of_images(phrase) if section.scope is Scope.PARAGRAPH else tells_a_reading(phrase)
+            in_capitals = capitals and (mark.stand is Stand.LINE or " " in phrase)
+            stands_alike = stands_alike or self._is_below_empty_line(mark)
+            return (stands_alike and told) or (section.scope is Scope.PARAGRAPH and in_capitals)
         if section.scope is Scope.PARAGRAPH:
-            stands_out = mark.case is Case.UPPER and not self._all_upper
-            return section.is_safe or (stands_out and (mark.stand is Stand.LINE or " " in mark.phrase))
-        return (
-            section.is_safe
-            and mark.stand is Stand.LINE
-            and mark.case is Case.UPPER
-            and not self._all_upper
-            and " " in mark.phrase.strip()
-        )
+            return capitals or stands_alike or speaks_of_images(phrase) or names_a_sign(followed_by)
+        return capitals and mark.stand is Stand.LINE and " " in phrase
+
+    def _is_styled_alike(self, mark: Mark) -> bool:
+        """Whether a mark is written like the heading of the open section."""
+        opened = self._open.mark
+        if opened is None or mark.stand is not Stand.LINE:
+            return False
+        return (opened.stand, opened.case, opened.alone) == (mark.stand, mark.case, mark.alone)
+
+    def _is_below_empty_line(self, mark: Mark) -> bool:
+        return mark.stand is Stand.LINE and self._has_text and not self._last_line and mark.case is not Case.LOWER
 
     def _is_part_of_open(self, mark: Mark, heading: Heading) -> bool:
         section = self._open.heading
+        if heading.name == section.name and (not heading.is_exact or is_subheading(mark.phrase, of=section.name)):
+            return not mark.alone or is_subheading(mark.phrase, of=section.name)
+        opened = self._open.mark
+        if section.name in CONCLUSIVE and mark.numbered and not mark.alone and not (opened and opened.numbered):
+            return True  # "2. Follow-up: in a year." in a list of findings
+        if section.name in CONCLUSIVE and heading.is_safe and not heading.is_exact:
+            return True
         if section.name in CONCLUSIVE and not mark.alone:
             if heading.name == "imaging" or (heading.likeness is Likeness.WORD and heading.name != "impression"):
                 return True
             # Nothing less than a heading like that of the open section leads from findings back to history.
             if heading.is_safe and (mark.case is not Case.UPPER or self._all_upper):
-                styled_alike = self._open.case is mark.case and mark.stand is Stand.LINE
+                styled_alike = opened is not None and opened.case is mark.case and mark.stand is Stand.LINE
                 return not (styled_alike and (not self._last_line or self._last_line.endswith((".", "!", "?"))))
         # "Vitals:" within a physical examination is part of it, but not after an empty line.
         return (
             section.name == "exam"
             and section.scope is Scope.OPEN
             and heading.name == "vitals"
-            and not (self._has_text and self._last_line == "")
+            and not (self._has_text and (self._last_line == "" or self._is_styled_alike(mark)))
         )
 
     def _stands_out(self, mark: Mark, heading: Heading) -> bool:
         leaves_safe = self._open.heading.is_safe and not heading.is_safe
         if mark.stand is Stand.LINE:
-            return mark.case is not Case.LOWER or leaves_safe or self._after_a_sentence()
+            if mark.case is not Case.LOWER or self._is_styled_alike(mark):
+                return True
+            return heading.name in CONCLUSIVE if leaves_safe else self._after_a_sentence()
         if leaves_safe:
             return mark.case is not Case.LOWER or heading.name in CONCLUSIVE
         if mark.case is Case.UPPER:
             joins_safe = heading.is_safe and self._open.heading.name in CONCLUSIVE
             return mark.stand is Stand.SENTENCE or not (self._all_upper or joins_safe)
         if mark.case is Case.LOWER:
-            return self._open.case is Case.LOWER and heading.is_exact and heading.name in CONCLUSIVE
-        return mark.stand is Stand.SENTENCE and self._is_worth_a_sentence(heading)
+            opened = self._open.mark
+            return bool(opened and opened.case is Case.LOWER and heading.is_exact and heading.name in CONCLUSIVE)
+        return self._is_worth_a_sentence(mark, heading)
 
-    def _is_worth_a_sentence(self, heading: Heading) -> bool:
+    def _is_worth_a_sentence(self, mark: Mark, heading: Heading) -> bool:
+        if mark.stand is Stand.RUN_ON:
+            # As "Clinical details" in "MRI of the left knee Clinical details: …".
+            leads_on = self._open.heading.is_safe or self._open.heading is _FREE
+            return leads_on and heading.is_exact and " " in mark.phrase and heading.scope is not Scope.LINE
         # "Impression: " behind a sentence opens a section; "Date: " or "CT findings: " among the findings does not.
         if heading.is_exact:
             return heading.scope is not Scope.LINE
         open_name = self._open.heading.name
+        if open_name not in CONCLUSIVE and heading.likeness is not Likeness.WORD:
+            return heading.likeness is Likeness.MISSPELT or self._runs_on
         concludes = heading.name in CONCLUSIVE and heading.name != open_name
         return concludes and (heading.likeness is Likeness.MISSPELT or open_name not in CONCLUSIVE)
 
@@ -234,7 +277,7 @@ class _Splitter:
                 start += 1
             while start < end and self._text[end - 1].isspace():
                 end -= 1
-            rule = _RULE_AT_START.match(self._text, start, end)
+            rule = (_RULE_LINE if name == NOTE else _RULE_AT_START).match(self._text, start, end)
             loose = _LOOSE_END.search(self._text, max(start, end - _LONGEST_RULE), end)
             if not rule and not loose:
                 break
@@ -242,10 +285,7 @@ class _Splitter:
             end = max(start, loose.start()) if loose else end
         return SectionSpan(name=name, start=start, end=end, at=at) if start < end else None
 
-    def _without_image_sentences(self, span: SectionSpan) -> Iterator[SectionSpan]:
-        at = first_image_sentence(self._text[span.start : span.end])
-        if at is None:
-            yield span
-            return
-        parts = ((span.name, span.start, span.start + at), (NOTE, span.start + at, span.end))
+    def _cut(self, span: SectionSpan, at: int) -> Iterator[SectionSpan]:
+        """A section up to where the text of an image may begin, and the rest as a note."""
+        parts = ((span.name, span.start, at), (NOTE, at, span.end))
         yield from (part for part in (self._trimmed(*bounds) for bounds in parts) if part)

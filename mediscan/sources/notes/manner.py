@@ -1,0 +1,68 @@
+"""Of what kind a note is, told by its headings, and how far its sections may reach because of it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from mediscan.sources.notes.headings import Heading, Scope
+from mediscan.sources.notes.marks import Mark, Stand
+from mediscan.sources.notes.prose import first_image_sentence, first_mention_of_earlier_images
+
+_OF_REPORTS = frozenset({"technique", "comparison", "findings", "impression", "preliminary_read"})
+_OF_CLINICAL_NOTES = frozenset(
+    {"hospital_course", "medications", "labs", "instructions", "vitals", "plan", "assessment"}
+)
+_EMPTY_LINE = re.compile(r"\n[ \t\r]*\n|\r[ \t]*\r|\n[ \t]*_{4,}[ \t\r]*\n")
+
+
+class Kind(Enum):
+    """What a note's headings tell that it is."""
+
+    REPORT = "report"
+    CLINICAL = "clinical"
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a note is written.
+
+    Args:
+        kind: What it is.
+        runs_on: Whether its sections follow each other on one line.
+    """
+
+    kind: Kind
+    runs_on: bool
+
+    def name_of(self, heading: Heading) -> str:
+        """The section that a heading opens: who plans in a report on images recommends."""
+        return "recommendation" if self.kind is Kind.REPORT and heading.name == "plan" else heading.name
+
+    def end_of(self, heading: Heading, text: str) -> int | None:
+        """Where, in the text of a section, that of an image may begin; None where it is the section's throughout.
+
+        The history and the physical examination of a clinical note may have several paragraphs, and sentences that
+        could as well be those of a report.
+        """
+        if heading.scope is not Scope.PARAGRAPH and (self.kind is Kind.CLINICAL or not heading.is_safe):
+            return None
+        ends = [first_image_sentence(text)]
+        if self.kind is Kind.REPORT and heading.is_safe:
+            empty = _EMPTY_LINE.search(text)
+            ends += [empty.start() if empty else None, first_mention_of_earlier_images(text)]
+        return min((end for end in ends if end is not None), default=None)
+
+
+def manner_of(opened: Sequence[tuple[Heading, Mark | None]]) -> Manner:
+    """How a note is written that has these headings, each with where it stands."""
+    names = {heading.name for heading, _ in opened}
+    clinical = len(names & _OF_CLINICAL_NOTES) + any(
+        heading.name == "exam" and heading.scope is Scope.OPEN for heading, _ in opened
+    )
+    report = len(names & _OF_REPORTS)
+    runs_on = sum(mark is not None and mark.stand is not Stand.LINE for _, mark in opened) > 0
+    if clinical > report:
+        return Manner(kind=Kind.CLINICAL, runs_on=runs_on)
+    return Manner(kind=Kind.REPORT if report else Kind.UNTOLD, runs_on=runs_on)

@@ -1,0 +1,33 @@
+"""Lines in which the reader of images signs without a heading: "Electronically signed by …", "Dr A. Reader, FRCR"."""
+
+import re
+
+_LONGEST_NAME = 80  # characters of a line that is a name
+_NAME = r"[A-Z][\w.'-]{0,30}"
+_SIGNED = re.compile(
+    r"""(?:(?:this[ ])?(?:final[ ])?(?:report|document|dictation|study)[ ](?:(?:was|is|has[ ]been)[ ])?)?
+    (?:(?:electronically|digitally)[ ])?
+    (?:signed|dictated|transcribed|verified|approved|reported|authori[sz]ed|finali[sz]ed|interpreted|authenticated)
+    (?:(?:,|[ ]and|[ ]&)[ ](?:electronically[ ])?(?:signed|verified|approved|reported))?
+    (?:[ ](?:electronically[ ])?by\b|[ ]electronically\b|[ ](?:on|at)[ ](?=\d)|[ ]off[ ]by\b)[ \t]{0,8}[:\uff1a]?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_READER = re.compile(
+    rf"""(?:(?:Dr|Prof)\.?[ ])?{_NAME}(?:[ ]{_NAME}){{0,4}}
+    (?:,[ ]?(?:MD|M\.D\.|DO|MBBS|MBChB|FRCR|FRCPC|FRANZCR|FRCP|MRCP|DMRD|DNB|PhD|Registrar
+        |(?:[A-Z][a-z]{{1,20}}[ ]){{0,2}}[Rr]adiologist))+
+    (?:,[\w :]{{0,30}})?[.]?
+    |(?:Dr|Prof)\.?(?:[ ]{_NAME}){{1,4}}
+    |(?:[A-Z][a-z]{{1,20}}[ ])?(?:Consultant|Reporting|Attending|Staff)[ ][Rr]adiologist""",
+    re.VERBOSE,
+)
+
+
+def signed_until(line: str) -> int | None:
+    """Where the words that announce a signature end in a line: 0 where the line is a name; None where it is neither."""
+    if not line[:1].isupper():
+        return None
+    found = _SIGNED.match(line)
+    if found:
+        return found.end()
+    return 0 if len(line) <= _LONGEST_NAME and _READER.fullmatch(line) else None
