@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from mediscan.cli import main
 from mediscan.config import RunConfig
 from mediscan.manifest import Manifest
 from mediscan.model.text import embedded_folder
@@ -39,6 +40,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDISCAN_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the program in this process, so that torch is imported once: (exit code, stdout, stderr)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mediscan", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit, match=r"^\d*$") as left:
+            main()
+        captured = capsys.readouterr()
+        return left.value.code or 0, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import torch
 import typer
 from PIL import Image
 
-from mediscan.cli import app, main
+from mediscan.cli import app
 from mediscan.console import Exit, exit_for, pairs
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code, ConfigError, ExportError
@@ -41,21 +41,6 @@ SMALL_TRAINING = [
     "--set=train.precision=fp32",
     "--set=evaluate.bootstrap_draws=20",
 ]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the program in this process, so that torch is imported once: (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mediscan", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit, match=r"^\d*$") as left:
-            main()
-        captured = capsys.readouterr()
-        return left.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

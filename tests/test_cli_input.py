@@ -1,7 +1,6 @@
 """The commands that bring data in and take identity out, as they are typed."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from dicom_builders import write_dicom
 
-from mediscan.cli import main
 from mediscan.console import Exit
 from mediscan.manifest import Manifest
 
 NOTE = "INDICATION: Cough.\nFINDINGS: An opacity."
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the program in this process: (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mediscan", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit, match=r"^\d*$") as left:
-            main()
-        captured = capsys.readouterr()
-        return left.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
