@@ -123,6 +123,16 @@ def is_subheading(phrase: str, *, of: str) -> bool:
     return key in usual or re.split(r"[ /]", key)[0] in usual
 
 
+def is_abbreviation(phrase: str) -> bool:
+    """Whether a phrase is no more than two letters: "PE" is a physical examination or a pulmonary embolism."""
+    return len(_key(phrase)) <= 2  # noqa: PLR2004 - two letters
+
+
+def names_a_diagnosis(phrase: str) -> bool:
+    """Whether a heading speaks of a diagnosis, whoever made it."""
+    return not {"diagnosis", "diagnoses"}.isdisjoint(_key(phrase).split())
+
+
 def tells_a_reading(phrase: str) -> bool:
     """Whether a phrase that opens no known section has a word of reading images ("What we saw", "Take-home")."""
     return not OF_READING.isdisjoint(_WORD.findall(_key(phrase)))

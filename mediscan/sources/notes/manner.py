@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from mediscan.sources.notes.headings import Heading, Scope
+from mediscan.sources.notes.headings import Heading, Scope, names_a_diagnosis
 from mediscan.sources.notes.marks import Mark, Stand
 from mediscan.sources.notes.prose import first_image_sentence, first_mention_of_earlier_images
 
@@ -36,9 +36,17 @@ class Manner:
     kind: Kind
     runs_on: bool
 
-    def name_of(self, heading: Heading) -> str:
-        """The section that a heading opens: who plans in a report on images recommends."""
-        return "recommendation" if self.kind is Kind.REPORT and heading.name == "plan" else heading.name
+    def name_of(self, heading: Heading, mark: Mark | None) -> str:
+        """The section that a heading opens.
+
+        Who plans in a report on images recommends. A diagnosis in a clinical note ("Final diagnosis", "Admitting
+        diagnosis") is neither the reader's impression nor the question to him, and may rest on images.
+        """
+        if self.kind is Kind.REPORT and heading.name == "plan":
+            return "recommendation"
+        if self.kind is Kind.CLINICAL and mark and heading.name in {"impression", "indication"}:
+            return "diagnosis" if names_a_diagnosis(mark.phrase) else heading.name
+        return heading.name
 
     def end_of(self, heading: Heading, text: str) -> int | None:
         """Where, in the text of a section, that of an image may begin; None where it is the section's throughout.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from mediscan.sources.notes.headings import ADDENDUM, SIGNATURE, Heading, Likeness, exact_heading_of, heading_of
+from mediscan.sources.notes.headings import ADDENDUM, SIGNATURE, Heading, Likeness, exact_heading_of, heading_of, is_abbreviation
 from mediscan.sources.notes.signatures import signed_until
 
 _MOST_WORDS = 6
@@ -77,7 +77,7 @@ _ADDENDUM_LINE = re.compile(
     (?:addendum(?!s)\b|supplement(?:ary|al)[ ]report\b|amendment\b)
     (?:[ ]to[ ](?:the[ ])?(?:(?:original|final|previous|radiology)[ ]){{0,2}}report\b)?
     [ ]?(?:\#?\d{{1,2}}|report|[IVX]{{1,3}}\b)?
-    (?P<end>[ \t*_=~>\]|-]{{0,40}}(?:[:\uff1a]|$)
+    (?P<end>[ \t*_=~>\]|-]{{0,40}}(?:[:\uff1a]|$)|[ ]{{2,8}}|[ ]?\t[ \t]{{0,8}}|[ ][-–—][ ](?!\d)
         |(?=,?[ ](?:by|dated|dictated|reported|added|issued|on|signed|entered|created|from|made|\(|\d|-)))""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -88,6 +88,10 @@ _COLON = re.compile(r"(?<!\d)[:\uff1a]+(?:\*{1,3}|_{1,2}(?!_))?|(?<=\d):(?!\d)")
 _SENTENCE_END = re.compile(r"(?:[.!?;)\]\"'*|][ ]{1,4}|[ ]{2,}|\t)[*_]{0,3}(?:\d{1,2}[.)][ ])?")
 _LAST_WORDS = re.compile(r"[A-Za-z][A-Za-z/&()'-]*")
 _ASIDE = re.compile(r"\([^()]*\)")
+_LAST_CAPITALS = re.compile(
+    r"(?<![^\s])(?!(?:AM|PM)\b)[A-Z][A-Z/&'-]{1,20}(?:[ ][A-Z][A-Z/&'-]{0,20}){0,3}(?=[ ]?$)"
+)
+_LAST_CAPITAL = re.compile(r"(?<![^\s])[A-Z][a-z][A-Za-z'-]{0,20}(?:[ ][a-z'-]{1,20}){0,4}(?=[ ]?$)")
 _UNKNOWN = re.compile(r"[A-Z][A-Za-z/&()'-]*(?:[ ][A-Za-z0-9/&()'-]+){0,5}")
 
 
@@ -179,7 +183,7 @@ def _stands_without_colon(heading: Heading, case: Case, *, decorated: bool) -> b
         return False  # "CHEST RADIOGRAPH" alone is a title
     if heading.likeness is Likeness.COMPOSED and heading.is_safe:
         return decorated  # "CHEST EXAMINATION" is one, too
-    if heading.is_exact:
+    if heading.likeness in {Likeness.EXACT, Likeness.MISSPELT}:
         # A bare word in small letters may be the end of a sentence that was broken over two lines.
         return decorated or case is not Case.LOWER
     return decorated or case is Case.UPPER
@@ -196,7 +200,7 @@ def _dashed(line: str, *, all_upper: bool) -> Mark | None:
         heading = None
     if gap == "." and not (heading and heading.is_exact and case is Case.UPPER):
         return None
-    drawn = bool(gap) and heading is not None and heading.is_exact
+    drawn = bool(gap) and heading is not None and heading.likeness in {Likeness.EXACT, Likeness.MISSPELT}
     if marked or drawn or (case is Case.UPPER and not all_upper):
         return Mark(start=0, body=found.end(), phrase=found["phrase"], heading=heading, stand=Stand.LINE, case=case)
     return None
@@ -256,9 +260,22 @@ def _run_on(window: str, *, low: int, body: int) -> Mark | None:
     phrases = [(word.start(), window[word.start() :]) for word in words if word.start() > 0 or low == 0]
     for start, phrase in phrases:
         heading = exact_heading_of(phrase) or _misspelt_in_capitals(phrase)
-        if heading:
+        if heading and not (heading.is_safe and is_abbreviation(phrase)):
             return _mark(phrase, heading, start=low + start, body=body, stand=Stand.RUN_ON)
-    return None
+    unknown = _unknown_run_on(window[since:])
+    if unknown is None:
+        return None
+    start = since + unknown
+    return _mark(window[start:], None, start=low + start, body=body, stand=Stand.RUN_ON)
+
+
+def _unknown_run_on(window: str) -> int | None:
+    """Where a heading that no table knows may begin before a colon, with no end of a sentence before it.
+
+    It is made of the last words in capitals ("HRCT thorax IMAGE REVIEW: "), or of what follows the last capital.
+    """
+    found = _LAST_CAPITALS.search(window) or _LAST_CAPITAL.search(window)
+    return found.start() if found else None
 
 
 def _misspelt_in_capitals(phrase: str) -> Heading | None:

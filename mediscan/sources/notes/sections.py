@@ -19,6 +19,7 @@ from mediscan.sources.notes.headings import (
     Heading,
     Likeness,
     Scope,
+    is_abbreviation,
     is_subheading,
     speaks_of_images,
     tells_a_reading,
@@ -154,7 +155,7 @@ class _Splitter:
     def spans(self, manner: Manner) -> Iterator[SectionSpan]:
         """The sections that hold text, once the note is read."""
         for opened, end in self._closed:
-            span = self._trimmed(manner.name_of(opened.heading), opened.start, end, at=opened.at)
+            span = self._trimmed(manner.name_of(opened.heading, opened.mark), opened.start, end, at=opened.at)
             if span is None:
                 continue
             cut = manner.end_of(opened.heading, self._text[span.start : span.end])
@@ -221,7 +222,7 @@ class _Splitter:
         opened = self._open.mark
         if section.name in CONCLUSIVE and mark.numbered and not mark.alone and not (opened and opened.numbered):
             return True  # "2. Follow-up: in a year." in a list of findings
-        if section.name in CONCLUSIVE and heading.is_safe and not heading.is_exact:
+        if section.name in CONCLUSIVE and heading.is_safe and (not heading.is_exact or is_abbreviation(mark.phrase)):
             return True
         if section.name in CONCLUSIVE and not mark.alone:
             if heading.name == "imaging" or (heading.likeness is Likeness.WORD and heading.name != "impression"):

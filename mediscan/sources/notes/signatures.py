@@ -23,6 +23,22 @@ _READER = re.compile(
 )
 
 
+_ATTESTED = re.compile(
+    r"""(?:I(?:,[ ][^,\n]{1,60},)?|(?:The|This)[ ](?:attending|consultant|staff|undersigned|teaching)[ ](?:\w+[ ])?)[ ]?
+    (?:(?:have|has|was|am|the|attending|radiologist|personally|independently|directly|also)[ ,]{1,2}){0,5}
+    (?:review|view|interpret|supervis|examin|attest|certif|edit|agree|concur|verif|present)\w*[ ]
+    [^\n]{0,160}?\b(?:images?|films?|stud(?:y|ies)|reports?|dictation|examinations?|interpretation|findings
+        |procedures?|resident|trainee|fellow)\b
+    |(?:Images?|Films?|Study|Report|Dictation|Case)[ ](?:(?:and|&)[ ]\w+[ ])?(?:(?:was|were|has|have|been|personally)[ ]){0,3}
+    (?:reviewed|viewed|interpreted|discussed)[ ](?:by|with)[ ](?:the[ ]|an?[ ])?
+    (?:attending|consultant|staff|resident|radiologist|undersigned|Dr\b)
+    |(?:Attending|Teaching[ ][Pp]hysician|Radiologist|Staff)[ ](?:\w+[ ])?(?:attestation|statement)\b
+    |(?:Thank[ ]you|Thanks|Many[ ]thanks)[ ]for[ ](?:the[ ]|this[ ]|your[ ])?(?:\w+[ ])?(?:referral|referring|request|asking)""",
+    re.VERBOSE,
+)
+"""How readers attest that they saw the images themselves, or take their leave of who asked."""
+
+
 def signed_until(line: str) -> int | None:
     """Where the words that announce a signature end in a line: 0 where the line is a name; None where it is neither."""
     if not line[:1].isupper():
@@ -30,4 +46,5 @@ def signed_until(line: str) -> int | None:
     found = _SIGNED.match(line)
     if found:
         return found.end()
-    return 0 if len(line) <= _LONGEST_NAME and _READER.fullmatch(line) else None
+    is_name = len(line) <= _LONGEST_NAME and _READER.fullmatch(line)
+    return 0 if is_name or _ATTESTED.match(line) else None

@@ -122,7 +122,7 @@ OPEN = {
         examination
     """,
     "findings": """
-        findings; finding; report; body of report; radiographic findings; ct findings; mri findings; x-ray findings;
+        findings; finding; report; narrative; body of report; radiographic findings; ct findings; mri findings; x-ray findings;
         chest findings; imaging findings; observations; observation; results; result; description; discussion;
         detailed findings; interpretation and findings; description of findings; report of findings; report body; main
         report; ultrasound findings; sonographic findings; mammographic findings; scintigraphic findings; pet
@@ -237,7 +237,7 @@ OPEN = {
         interim report; verbal report
     """,
     "note": """
-        narrative; final report; original report; end of addendum; end of impression; end of report; addendum ends;
+        final report; original report; end of addendum; end of impression; end of report; addendum ends;
         final; radiology report; report text; discharge summary; progress note; end of wet read; diagnostic imaging
         report; consultation report; clinic letter; discharge letter; admission note; nursing note; addended report;
         amended report; corrected report
