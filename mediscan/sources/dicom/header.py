@@ -11,7 +11,7 @@ from pydicom.uid import UID
 
 from mediscan.errors import Code, NotDicomError, PixelDataError, SourceError, UnsupportedImageError
 from mediscan.sources.boundary import refusing, require_decoded_size, require_file_size, too_large
-from mediscan.sources.dicom.elements import text
+from mediscan.sources.dicom.elements import text, whole
 from mediscan.sources.dicom.objects import other_object, registered_name
 from mediscan.sources.dicom.parsing import PREAMBLE_BYTES, PREFIX, Parsed, opened, parse
 
@@ -53,12 +53,12 @@ class Header:
     @cached_property
     def samples_per_pixel(self) -> int:
         """1 for grey and palette images, 3 for colour."""
-        return int(self.dataset.get("SamplesPerPixel") or 1)
+        return whole(self.dataset, "SamplesPerPixel") or 1
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
         """(S, H, W): planes, rows, columns."""
-        return self.frames, int(self.dataset.Rows), int(self.dataset.Columns)
+        return self.frames, _present(self.dataset, "Rows"), _present(self.dataset, "Columns")
 
     def require_image(self) -> None:
         """Refuse a header without an image, or with one too large to decode.
@@ -102,6 +102,13 @@ class Header:
             if self.frames > _MAX_FRAMES:
                 raise too_large(self.path, f"has {self.frames} frames")
             require_decoded_size(self.path, samples=math.prod(self.shape) * self.samples_per_pixel)
+
+
+def _present(dataset: pydicom.Dataset, keyword: str) -> int:
+    number = whole(dataset, keyword)
+    if number is None:
+        raise AttributeError(keyword)  # as pydicom does; callers are inside `refusing`
+    return number
 
 
 def is_dicom(start: bytes) -> bool:

@@ -11,6 +11,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from mediscan.errors import PixelDataError, UnsupportedImageError
 from mediscan.sources.boundary import refusing
+from mediscan.sources.dicom.elements import whole
 from mediscan.sources.dicom.header import Header
 from mediscan.sources.dicom.parsing import PixelElement
 
@@ -55,7 +56,7 @@ class Layout:
         """
         dataset = header.dataset
         photometric = str(dataset.PhotometricInterpretation).strip("\0 ").upper()
-        allocated = int(dataset.BitsAllocated)
+        allocated = whole(dataset, "BitsAllocated") or 0
         if photometric not in _PHOTOMETRICS or header.samples_per_pixel not in (1, 3):
             raise UnsupportedImageError(
                 f"{header.path} has an unknown colour space, or {header.samples_per_pixel} samples a pixel",
@@ -66,8 +67,8 @@ class Layout:
                 f"{header.path} packs its samples into {allocated} bits",
                 remedy="Convert it so that each sample takes whole bytes (gdcmconv).",
             )
-        stored = int(dataset.get("BitsStored") or allocated)
-        high_bit = dataset.get("HighBit")
+        stored = whole(dataset, "BitsStored") or allocated
+        high_bit = whole(dataset, "HighBit")
         offsets = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
         return cls(
             frames=header.frames,
@@ -75,11 +76,11 @@ class Layout:
             columns=header.shape[2],
             samples_per_pixel=header.samples_per_pixel,
             photometric=photometric,
-            planar_configuration=int(dataset.get("PlanarConfiguration") or 0),
+            planar_configuration=whole(dataset, "PlanarConfiguration") or 0,
             bits_allocated=allocated,
             bits_stored=stored,
-            high_bit=stored - 1 if high_bit is None else int(high_bit),
-            signed=bool(int(dataset.get("PixelRepresentation") or 0)),
+            high_bit=stored - 1 if high_bit is None else high_bit,
+            signed=bool(whole(dataset, "PixelRepresentation")),
             offsets=offsets if all(offsets) else None,
         )
 
