@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mediscan import sources
-from mediscan.data import images
+from mediscan.data import images, resampling
 from mediscan.data.images import PREPROCESSING_VERSION, FittedPlane, Placement
 from mediscan.version import __version__
 
@@ -44,7 +44,7 @@ def _made_by() -> str:
 
 def _code_sha256() -> str:
     """Hash of the modules that read and fit: who changes one gets new planes without thinking of the cache."""
-    modules = (*Path(sources.__file__).parent.rglob("*.py"), Path(images.__file__))
+    modules = (*Path(sources.__file__).parent.rglob("*.py"), Path(images.__file__), Path(resampling.__file__))
     return hashlib.sha256(b"".join(module.read_bytes() for module in sorted(modules))).hexdigest()
 
 

@@ -1,12 +1,12 @@
 """Fit source images into the network's square, and map what is found there back to source pixels."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mediscan.data.resampling import resampled
-from mediscan.sources.pixels import Pixels, Window
+from mediscan.data.resampling import resampled, rounded_to_half
+from mediscan.sources.pixels import Pixels, Window, to_grey
 
 PREPROCESSING_VERSION = 2
 """Written into bundles: a bundle refuses to run with images prepared in another way.
@@ -98,25 +98,27 @@ def fit_planes(pixels: Pixels, *, size: int, planes: int) -> tuple[FittedPlane, 
     depth = pixels.values.shape[0]
     count = min(planes, depth)
     chosen = sorted({int((step + 0.5) * depth / count) for step in range(count)})
-    # One window for all planes, but only the chosen ones are shown with it.
-    shown = replace(pixels, voi=pixels.voi or pixels.default_window())
-    clips = not (isinstance(shown.voi, Window) and shown.voi.spans(*pixels.range)) or pixels.is_padded
-    return tuple(
-        _fit(replace(shown, values=shown.values[plane : plane + 1]), plane=plane, size=size, clips=clips)
-        for plane in chosen
-    )
+    show = pixels.voi or pixels.default_window()  # one for all planes
+    # Where a window clips nothing, grey is linear in the values, and their averages are as good as its own.
+    is_linear = isinstance(show, Window) and show.spans(*pixels.range) and not pixels.is_padded
+    fitted = []
+    for plane in chosen:
+        values = pixels.values[plane]  # (H, W)
+        placement = Placement(height=values.shape[0], width=values.shape[1], size=size)
+        height, width = placement.fitted
+        if is_linear:
+            grey = to_grey(resampled(values, height=height, width=width), show=show, inverted=pixels.inverted)
+        else:
+            grey = resampled(to_grey(values, show=show, inverted=pixels.inverted), height=height, width=width)
+        fitted.append(FittedPlane(values=_placed(grey, placement), plane=plane, placement=placement))
+    return tuple(fitted)
 
 
-def _fit(shown: Pixels, *, plane: int, size: int, clips: bool) -> FittedPlane:
-    placement = Placement(height=shown.values.shape[1], width=shown.values.shape[2], size=size)
-    height, width = placement.fitted
-    if clips:
-        grey = resampled(shown.grey()[0], height=height, width=width)
-    else:  # grey is then linear in the values, and their averages are as good as its own: fewer are to be shown
-        averages = resampled(shown.values[0], height=height, width=width)
-        grey = replace(shown, values=averages[None]).grey()[0]
-    deviation = max(float(grey.std()), 1e-3)
-    square = np.zeros((size, size), dtype=np.float16)
-    top, left = placement.corner
-    square[top : top + height, left : left + width] = (grey - grey.mean()) / deviation
-    return FittedPlane(values=square, plane=plane, placement=placement)
+def _placed(grey: NDArray[np.float32], placement: Placement) -> NDArray[np.float16]:
+    """Grey of the fitted size, standardised, in its place in the square: (size, size) float16."""
+    centred = grey - grey.mean()
+    deviation = max(float(np.sqrt(np.mean(centred * centred))), 1e-3)
+    square = np.zeros((placement.size, placement.size), dtype=np.float16)
+    (top, left), (height, width) = placement.corner, placement.fitted
+    square[top : top + height, left : left + width] = rounded_to_half(centred / deviation)
+    return square

@@ -166,13 +166,7 @@ class Pixels:
         Args:
             window: Replaces the file's own presentation.
         """
-        show = window or self.voi or self.default_window()
-        grey = show(self.values)
-        if not self.inverted:
-            return grey
-        np.subtract(1.0, grey, out=grey)
-        grey[self.values == PADDING] = 0.0
-        return grey
+        return to_grey(self.values, show=window or self.voi or self.default_window(), inverted=self.inverted)
 
     def require_contrast(self, name: str) -> Self:
         """These pixels, unless there is nothing in them to see.
@@ -215,4 +209,19 @@ def luminance(rgb: NDArray[Any]) -> NDArray[np.float32]:
     # Colour by colour, so that no float copy of all three is held at once.
     red, green, blue = (rgb[..., index].astype(np.float32) for index in range(3))
     grey: NDArray[np.float32] = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    return grey
+
+
+def to_grey(values: NDArray[np.float32], *, show: Window | LookupTable, inverted: bool) -> NDArray[np.float32]:
+    """Grey in [0, 1] for values of any shape, 1 bright, padding 0.
+
+    Args:
+        values: In the units of `show`.
+        show: How to show them.
+        inverted: Whether low values are to be shown bright.
+    """
+    grey = show(values)
+    if inverted:
+        np.subtract(1.0, grey, out=grey)
+        grey[values == PADDING] = 0.0
     return grey

@@ -1,7 +1,10 @@
+import sys
+
 import numpy as np
 import pytest
 
 from mediscan.data.images import Placement, fit_planes
+from mediscan.data.resampling import rounded_to_half
 from mediscan.sources.pixels import Pixels, VoiFunction, Window
 
 SHAPES = [(64, 64), (120, 45), (45, 120), (101, 37), (37, 101), (33, 31), (7, 5), (300, 2)]
@@ -228,3 +231,12 @@ def test_a_window_far_from_zero_keeps_its_grey_levels():
     far = fit_one(values, size=32, voi=Window(center=30001, width=2, function=VoiFunction.LINEAR_EXACT))
     near = fit_one(values - 30000, size=32, voi=Window(center=1, width=2, function=VoiFunction.LINEAR_EXACT))
     np.testing.assert_allclose(far.values.astype(float), near.values.astype(float), atol=4e-3)
+
+
+def test_values_are_rounded_to_half_precision_alike_with_and_without_pytorch(monkeypatch):
+    values = np.random.default_rng(0).normal(size=(64, 48)).astype(np.float32) * 3
+    values[0, :4] = [65519.0, 2.0**-25, 1.00048828125, -0.0]  # about to overflow, to vanish, and between two
+    with_pytorch = rounded_to_half(values)
+    assert "torch" in sys.modules
+    monkeypatch.delitem(sys.modules, "torch")
+    assert rounded_to_half(values).tobytes() == with_pytorch.tobytes() == values.astype(np.float16).tobytes()

@@ -134,6 +134,8 @@ def test_a_discharge_summary_is_split_and_its_imaging_is_not_history() -> None:
         "(1) Indication: cough\n(2) Findings: clear\n(3) Impression: normal",
         "INDICATION cough\nFINDINGS clear\nIMPRESSION normal",
         "INDICATION\uff1acough\nFINDINGS -> clear\nImpression – normal",
+        "Indcation - cough\nFindngs - clear\nImpresion - normal",
+        "Indcation\ncough\n\nFindngs\nclear\n\nImpresion\nnormal",
         "INDICATION: cough\n----------\nFINDINGS: clear\n**********\nOPINION: normal\n==========",
     ],
 )
@@ -168,6 +170,7 @@ def test_the_layouts_of_headings_are_known(text: str) -> None:
         ("Further management", "recommendation"),
         ("Addendum, dictated 14 March 2019 08:15", "addendum"),
         ("Supplementary report", "addendum"),
+        ("Narrative", "findings"),
     ],
 )
 def test_headings_open_their_sections(heading: str, name: str) -> None:
@@ -254,6 +257,75 @@ def test_titles_and_numbered_findings_open_no_section() -> None:
 
 def test_a_plan_in_a_radiology_report_is_a_recommendation() -> None:
     assert set(_split("FINDINGS: nodule.\n\nFOLLOW-UP: CT in a year.")) == {"findings", "recommendation"}
+
+
+@pytest.mark.parametrize(
+    ("heading", "unknown"),
+    [
+        ("INDICATION: ", " KEY POINTS: "),
+        ("Indication: ", " Image review: "),
+        ("indication: ", "\nkey points: "),
+        ("Indication - ", "\nKey points - "),
+        ("Indication = ", "\nKey points = "),
+        ("Indication:\n", "\nKey points:\n"),
+        ("Indication\n", "\nKey points\n"),
+        ("INDICATION\n", "\nKEY POINTS\n"),
+        ("**Indication:** ", " **Image review:** "),
+        ("EXAM: ", " KEY POINTS: "),
+        ("Exam: ", " Key points: "),
+    ],
+)
+def test_an_unknown_heading_that_is_written_like_the_others_ends_an_indication(heading: str, unknown: str) -> None:
+    said = "CT of the chest" if heading.lower().startswith("exam") else "Cough for days."
+    assert _safe(f"{heading}{said}{unknown}Shadowing at the left base.").removesuffix("**") == said
+
+
+@pytest.mark.parametrize("below", ["\nLungs: hazy base.", " Lungs: hazy base.", "\nLUNGS/AIRWAYS: hazy base."])
+def test_organs_below_the_name_of_an_examination_are_findings_and_in_a_physical_examination_they_are_not(
+    below: str,
+) -> None:
+    assert _safe(f"Exam: CT chest with contrast{below}\nImpression: normal.") == "CT chest with contrast"
+    physical = f"Physical exam: Alert.{below}"
+    assert _safe(f"{physical}\nMedications: none.") == physical.removeprefix("Physical exam: ")
+
+
+@pytest.mark.parametrize(
+    "said", ["Query PE: raised D-dimer.", "Cough, known COPD: two inhalers.", "Cough.\nQuery\nPE: dyspnea."]
+)
+def test_the_abbreviation_of_a_disease_before_a_colon_is_no_heading(said: str) -> None:
+    assert _split(f"INDICATION: {said}\n\nFINDINGS: clear.") == {"indication": said, "findings": "clear."}
+
+
+@pytest.mark.parametrize("abbreviation", ["PE", "FH", "SH", "VS"])
+def test_an_abbreviation_leads_not_from_the_findings_back_to_history(abbreviation: str) -> None:
+    assert _safe(f"HISTORY: cough.\n\nIMPRESSION: No change.\n\n{abbreviation}: none seen.") == "cough."
+
+
+def test_a_diagnosis_of_a_clinical_note_is_neither_impression_nor_indication() -> None:
+    for heading in ("FINAL DIAGNOSIS", "ADMITTING DIAGNOSIS"):
+        assert _split(f"{heading}: gout.\n\nMEDICATIONS: none.\n\nPLAN: rest.")["diagnosis"] == "gout."
+    assert _split("ADMITTING DIAGNOSIS: gout.\n\nFINDINGS: clear.")["indication"] == "gout."
+    assert _split("FINDINGS: tophi.\n\nFINAL DIAGNOSIS: gout.")["impression"] == "gout."
+
+
+@pytest.mark.parametrize("end", ["  ", "\t", " - ", ":\n"])
+def test_an_addendum_needs_no_colon(end: str) -> None:
+    found = _split(f"FINDINGS: clear.\n\nRECOMMENDATION: none.\n\nADDENDUM{end}The wet read was called.")
+    assert (found["recommendation"], found["addendum"]) == ("none.", "The wet read was called.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I have personally reviewed the images for this examination and agree with the report above.",
+        "I, the attending radiologist, have reviewed the images and agree with the findings.",
+        "The attending radiologist has reviewed the study and the resident's report.",
+        "Images reviewed by the attending radiologist.",
+        "Thank you for this referral.",
+    ],
+)
+def test_an_attestation_is_no_part_of_the_impression(line: str) -> None:
+    assert _split(f"IMPRESSION: normal.\n\n{line}") == {"impression": "normal.", "signature": line}
 
 
 @pytest.mark.parametrize("line", ["Dr A. Reader, FRCR", "Electronically signed by A. Reader", "Consultant Radiologist"])

@@ -125,7 +125,7 @@ def is_subheading(phrase: str, *, of: str) -> bool:
 
 def is_abbreviation(phrase: str) -> bool:
     """Whether a phrase is no more than two letters: "PE" is a physical examination or a pulmonary embolism."""
-    return len(_key(phrase)) <= 2  # noqa: PLR2004 - two letters
+    return len(_key(phrase)) <= 2
 
 
 def names_a_diagnosis(phrase: str) -> bool:

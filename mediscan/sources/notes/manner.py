@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from mediscan.sources.notes.headings import Heading, Scope, names_a_diagnosis
+from mediscan.sources.notes.headings import NOTE, Heading, Scope, is_abbreviation, is_subheading, names_a_diagnosis
 from mediscan.sources.notes.marks import Mark, Stand
 from mediscan.sources.notes.prose import first_image_sentence, first_mention_of_earlier_images
 
@@ -14,6 +14,13 @@ _OF_CLINICAL_NOTES = frozenset(
     {"hospital_course", "medications", "labs", "instructions", "vitals", "plan", "assessment"}
 )
 _EMPTY_LINE = re.compile(r"\n[ \t\r]*\n|\r[ \t]*\r|\n[ \t]*_{4,}[ \t\r]*\n")
+
+_NAMES_STUDY = re.compile(
+    r"[^\n]{0,60}\b(?:views?|radiographs?|x-?rays?|xr|cr|dx|cxr|ct|hrct|mri?|ultrasound|portable)\b", re.IGNORECASE
+)
+_ORGAN = re.compile(
+    r"(?<=\s)(?P<phrase>[A-Z][a-z]{2,20}(?:[ /](?:and[ ])?[a-z]{2,15}){0,2}|[A-Z]{3,20}(?:[ /][A-Z]{2,15}){0,3}):"
+)
 
 
 class Kind(Enum):
@@ -39,11 +46,14 @@ class Manner:
     def name_of(self, heading: Heading, mark: Mark | None) -> str:
         """The section that a heading opens.
 
-        Who plans in a report on images recommends. A diagnosis in a clinical note ("Final diagnosis", "Admitting
-        diagnosis") is neither the reader's impression nor the question to him, and may rest on images.
+        Who plans in a report on images recommends, and "PE" there is an embolism and no physical examination. A
+        diagnosis in a clinical note ("Final diagnosis", "Admitting diagnosis") is neither the impression of a reader
+        nor the question to one, and may rest on images.
         """
         if self.kind is Kind.REPORT and heading.name == "plan":
             return "recommendation"
+        if self.kind is Kind.REPORT and mark and heading.name == "exam" and is_abbreviation(mark.phrase):
+            return NOTE
         if self.kind is Kind.CLINICAL and mark and heading.name in {"impression", "indication"}:
             return "diagnosis" if names_a_diagnosis(mark.phrase) else heading.name
         return heading.name
@@ -57,10 +67,20 @@ class Manner:
         if heading.scope is not Scope.PARAGRAPH and (self.kind is Kind.CLINICAL or not heading.is_safe):
             return None
         ends = [first_image_sentence(text)]
+        if self.kind is not Kind.CLINICAL and heading.name == "exam":
+            ends.append(_first_organ(text, told=self.kind is Kind.REPORT))
         if self.kind is Kind.REPORT and heading.is_safe:
             empty = _EMPTY_LINE.search(text)
             ends += [empty.start() if empty else None, first_mention_of_earlier_images(text)]
         return min((end for end in ends if end is not None), default=None)
+
+
+def _first_organ(text: str, *, told: bool) -> int | None:
+    # "Lungs: …" below the name of an examination begins its findings; in a physical examination it is part of it.
+    if not told and not _NAMES_STUDY.match(text):
+        return None
+    organs = (found.start() for found in _ORGAN.finditer(text) if is_subheading(found["phrase"], of="exam"))
+    return next(organs, None)
 
 
 def manner_of(opened: Sequence[tuple[Heading, Mark | None]]) -> Manner:
@@ -70,7 +90,7 @@ def manner_of(opened: Sequence[tuple[Heading, Mark | None]]) -> Manner:
         heading.name == "exam" and heading.scope is Scope.OPEN for heading, _ in opened
     )
     report = len(names & _OF_REPORTS)
-    runs_on = sum(mark is not None and mark.stand is not Stand.LINE for _, mark in opened) > 0
+    runs_on = any(mark is not None and mark.heading and mark.stand is not Stand.LINE for _, mark in opened)
     if clinical > report:
         return Manner(kind=Kind.CLINICAL, runs_on=runs_on)
     return Manner(kind=Kind.REPORT if report else Kind.UNTOLD, runs_on=runs_on)

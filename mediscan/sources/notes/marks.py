@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from mediscan.sources.notes.headings import ADDENDUM, SIGNATURE, Heading, Likeness, exact_heading_of, heading_of, is_abbreviation
+from mediscan.sources.notes.addenda import addendum_in
+from mediscan.sources.notes.headings import (
+    ADDENDUM,
+    SIGNATURE,
+    Heading,
+    Likeness,
+    exact_heading_of,
+    heading_of,
+    is_abbreviation,
+)
 from mediscan.sources.notes.signatures import signed_until
 
 _MOST_WORDS = 6
@@ -41,6 +50,8 @@ class Mark:
         case: How it is written.
         alone: Whether nothing else stands on its line.
         numbered: Whether a number or letter of a list stands before it.
+        drawn: Whether a dash or the like stands behind it in place of a colon.
+        bare: Whether nothing tells it from the text but that it is a short line: no sign, and no known words.
     """
 
     start: int
@@ -51,6 +62,8 @@ class Mark:
     case: Case
     alone: bool = False
     numbered: bool = False
+    drawn: bool = False
+    bare: bool = False
 
 
 # One or two underscores are an emphasis; three are a word taken out for de-identification.
@@ -72,26 +85,15 @@ _CAPITALS = re.compile(rf"{_BEFORE}{_NUMBER}{_BEFORE}(?P<run>[A-Z][A-Z/&'.-]+(?:
 _CAPITALS_LED = re.compile(rf"{_BEFORE}{_NUMBER}{_BEFORE}[A-Z][A-Z0-9 \t/&()',.+-]{{0,70}}[:\uff1a]")
 _GOES_ON = re.compile(r"(?:of|for|and|or|is|was|are|were|on|in|to|with|from|at|by|as|has|had)\b|[/&(-]", re.IGNORECASE)
 _FEWEST_CAPITALS = 4
-_ADDENDUM_LINE = re.compile(
-    rf"""{_BEFORE}(?:(?:start|begin(?:ning)?)[ ]of[ ]|(?:late|report|radiology)[ ])?
-    (?:addendum(?!s)\b|supplement(?:ary|al)[ ]report\b|amendment\b)
-    (?:[ ]to[ ](?:the[ ])?(?:(?:original|final|previous|radiology)[ ]){{0,2}}report\b)?
-    [ ]?(?:\#?\d{{1,2}}|report|[IVX]{{1,3}}\b)?
-    (?P<end>[ \t*_=~>\]|-]{{0,40}}(?:[:\uff1a]|$)|[ ]{{2,8}}|[ ]?\t[ \t]{{0,8}}|[ ][-–—][ ](?!\d)
-        |(?=,?[ ](?:by|dated|dictated|reported|added|issued|on|signed|entered|created|from|made|\(|\d|-)))""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_HEADER_END = re.compile(r":(?=\s|$)")
-_CLOCK_OR_DATE = re.compile(r"\d{1,2}[:/.-]\d{2}|\b(?:19|20)\d\d\b")
 # Not the colon of a time or a ratio.
 _COLON = re.compile(r"(?<!\d)[:\uff1a]+(?:\*{1,3}|_{1,2}(?!_))?|(?<=\d):(?!\d)")
 _SENTENCE_END = re.compile(r"(?:[.!?;)\]\"'*|][ ]{1,4}|[ ]{2,}|\t)[*_]{0,3}(?:\d{1,2}[.)][ ])?")
 _LAST_WORDS = re.compile(r"[A-Za-z][A-Za-z/&()'-]*")
 _ASIDE = re.compile(r"\([^()]*\)")
 _LAST_CAPITALS = re.compile(
-    r"(?<![^\s])(?!(?:AM|PM)\b)[A-Z][A-Z/&'-]{1,20}(?:[ ][A-Z][A-Z/&'-]{0,20}){0,3}(?=[ ]?$)"
+    r"(?<![^\s*_|])(?!(?:AM|PM)\b)[A-Z][A-Z/&'-]{1,20}(?:[ ][A-Z][A-Z/&'-]{0,20}){0,3}(?=[ ]?$)"
 )
-_LAST_CAPITAL = re.compile(r"(?<![^\s])[A-Z][a-z][A-Za-z'-]{0,20}(?:[ ][a-z'-]{1,20}){0,4}(?=[ ]?$)")
+_LAST_CAPITAL = re.compile(r"(?<![^\s*_|])[A-Z][a-z][A-Za-z'-]{0,20}(?:[ ][a-z'-]{1,20}){0,4}(?=[ ]?$)")
 _UNKNOWN = re.compile(r"[A-Z][A-Za-z/&()'-]*(?:[ ][A-Za-z0-9/&()'-]+){0,5}")
 
 
@@ -109,6 +111,7 @@ def marks_in(line: str, *, all_upper: bool, underlined: bool) -> Iterator[Mark]:
         or _lone(line, underlined=underlined)
         or _dashed(line, all_upper=all_upper)
         or (None if all_upper else _before_small_letters(line))
+        or _bare(line)
     )
     if lone:
         yield lone
@@ -123,18 +126,10 @@ def marks_in(line: str, *, all_upper: bool, underlined: bool) -> Iterator[Mark]:
 
 
 def _addendum(line: str) -> Mark | None:
-    found = _ADDENDUM_LINE.match(line)
-    if not found:
+    found = addendum_in(line)
+    if found is None:
         return None
-    body = found.end()
-    if not found["end"]:
-        # "ADDENDUM by Dr. N. on 3/4/2019 10:22: …" ends its header with its last colon, or with the line.
-        header = _HEADER_END.search(line, body, body + 200)
-        if header:
-            body = header.end()
-        elif _CLOCK_OR_DATE.search(line, body, body + 200) and len(line) < 200:
-            body = len(line)
-    phrase = found[0].strip(" \t*_=~<>[]|:-")
+    phrase, body = found
     return Mark(
         start=0,
         body=body,
@@ -178,6 +173,12 @@ def _lone(line: str, *, underlined: bool) -> Mark | None:
     )
 
 
+def _bare(line: str) -> Mark | None:
+    if len(line) > _LONGEST or not _UNKNOWN.fullmatch(line):
+        return None
+    return replace(_mark(line, None, start=0, body=len(line), stand=Stand.LINE), alone=True, bare=True)
+
+
 def _stands_without_colon(heading: Heading, case: Case, *, decorated: bool) -> bool:
     if heading.name == "imaging":
         return False  # "CHEST RADIOGRAPH" alone is a title
@@ -200,9 +201,10 @@ def _dashed(line: str, *, all_upper: bool) -> Mark | None:
         heading = None
     if gap == "." and not (heading and heading.is_exact and case is Case.UPPER):
         return None
-    drawn = bool(gap) and heading is not None and heading.likeness in {Likeness.EXACT, Likeness.MISSPELT}
-    if marked or drawn or (case is Case.UPPER and not all_upper):
-        return Mark(start=0, body=found.end(), phrase=found["phrase"], heading=heading, stand=Stand.LINE, case=case)
+    drawn = bool(gap) and (heading is None or heading.likeness in {Likeness.EXACT, Likeness.MISSPELT})
+    if marked or (drawn and case is not Case.LOWER) or (case is Case.UPPER and not all_upper):
+        mark = _mark(found["phrase"], heading, start=0, body=found.end(), stand=Stand.LINE)
+        return replace(mark, drawn=drawn and not marked)
     return None
 
 
@@ -228,9 +230,9 @@ def _before_colon(line: str, colon: re.Match[str], *, since: int) -> Mark | None
         led = _LED.fullmatch(window.rstrip())
         if led:
             heading, abbreviated = _heading_over_period(led["phrase"]), ". " in led["phrase"]
-            if heading or (not abbreviated and spaced and _UNKNOWN.fullmatch(led["phrase"])):
+            if heading or (not abbreviated and spaced and _UNKNOWN.fullmatch(led["phrase"].capitalize())):
                 mark = _mark(led["phrase"], heading, start=0, body=colon.end(), stand=Stand.LINE)
-                return replace(mark, numbered=bool(led["number"]))
+                return replace(mark, numbered=bool(led["number"]), alone=colon.end() == len(line))
     # The phrase may itself hold the end of a sentence ("HISTORY (as given): "), so the end before the last counts too.
     ends = list(_SENTENCE_END.finditer(window))[-2:]
     for end in reversed(ends):
@@ -263,7 +265,7 @@ def _run_on(window: str, *, low: int, body: int) -> Mark | None:
         if heading and not (heading.is_safe and is_abbreviation(phrase)):
             return _mark(phrase, heading, start=low + start, body=body, stand=Stand.RUN_ON)
     unknown = _unknown_run_on(window[since:])
-    if unknown is None:
+    if unknown is None or not window[since : since + unknown].strip():
         return None
     start = since + unknown
     return _mark(window[start:], None, start=low + start, body=body, stand=Stand.RUN_ON)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
+from mediscan.sources.notes.addenda import addendum_time
 from mediscan.sources.notes.headings import (
     ADDENDUM,
     CONCLUSIVE,
@@ -27,23 +28,17 @@ from mediscan.sources.notes.headings import (
 from mediscan.sources.notes.manner import Manner, manner_of
 from mediscan.sources.notes.marks import Case, Mark, Stand, marks_in
 from mediscan.sources.notes.prose import names_a_sign
-from mediscan.sources.notes.times import DateOrder, latest, moments, written_at
+from mediscan.sources.notes.times import DateOrder, latest, written_at
+from mediscan.sources.notes.trimming import trimmed
 from mediscan.study import NoteSection
 
 _FREE = Heading(name=NOTE, scope=Scope.OPEN)
-_LONGEST_RULE = 160
+_LONGEST_ABBREVIATION = 4
 _FOLLOWING = 120  # characters behind an unknown heading that are searched for a sign of an image
 _LINES = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
 # Three underscores are a word taken out for de-identification, four or more a line drawn across the page.
 _RULE = re.compile(r"[ \t]*(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]*")
 _SENTENCE_END = re.compile(r"[.!?:;)\]*]\s*$")
-_RULE_LINE = re.compile(r"(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]{0,80}[\r\n]")
-_RULE_AT_START = re.compile(rf"{_RULE_LINE.pattern}|\*\*")
-# What belongs to the next heading ("2. FINDINGS", "**FINDINGS") or is drawn around a section.
-_LOOSE_END = re.compile(
-    r"(?:(?<=\s)\*{1,3}|(?<=[.;]\s)\d{1,2}[.)]|(?<=\n)\d{1,2}[.)]|(?<=\n)(?:(?:[-=*~#+][ \t]?){3,120}|==|_{4,120}))$"
-)
-_MOST_LOOSE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,17 +160,8 @@ class _Splitter:
         self._closed.append((self._open, start))
         self._concluded = self._concluded or heading.name in {"findings", "impression"}
         self._has_text = False
-        at = self._addendum_time(mark, start) if mark and heading is ADDENDUM else None
+        at = addendum_time(self._text, start, body, order=self._order) if mark and heading is ADDENDUM else None
         self._open = _Opened(heading=heading, start=body, mark=mark, at=at)
-
-    def _addendum_time(self, mark: Mark, start: int) -> datetime | None:
-        body = start + mark.body - mark.start
-        stated = next(moments(self._text[start:body], order=self._order), None)
-        if stated is None:
-            # A date further on in the text is one that the addendum speaks of.
-            first = self._text[body : body + 80].lstrip()
-            stated = next((moment for moment in moments(first, order=self._order) if moment.start == 0), None)
-        return stated.at if stated else None
 
     def _opens(self, mark: Mark, *, followed_by: str) -> Heading | None:
         # What a mark opens where it stands; None where it is part of the text.
@@ -194,8 +180,15 @@ class _Splitter:
         section, phrase = self._open.heading, mark.phrase.strip()
         if is_subheading(phrase, of=section.name):
             return False
+        if mark.bare or mark.stand is Stand.RUN_ON:
+            ends = self._is_ended_by_bare(mark) if mark.bare else self._runs_into(mark, followed_by)
+            return ends and section.is_safe and section.scope is Scope.PARAGRAPH
         capitals = mark.case is Case.UPPER and not self._all_upper
-        stands_alike = self._is_styled_alike(mark) or (self._runs_on and mark.stand is Stand.SENTENCE)
+        styled_alike = self._is_styled_alike(mark)
+        is_weak = (mark.drawn and not capitals) or (mark.case is Case.LOWER and not mark.alone)
+        if is_weak and not styled_alike:
+            return False
+        stands_alike = styled_alike or (self._runs_on and mark.stand is Stand.SENTENCE)
         if not section.is_safe:
             told = speaks_of_images(phrase) if section.scope is Scope.PARAGRAPH else tells_a_reading(phrase)
             in_capitals = capitals and (mark.stand is Stand.LINE or " " in phrase)
@@ -205,12 +198,28 @@ class _Splitter:
             return capitals or stands_alike or speaks_of_images(phrase) or names_a_sign(followed_by)
         return capitals and mark.stand is Stand.LINE and " " in phrase
 
+    def _is_ended_by_bare(self, mark: Mark) -> bool:
+        # A short line with nothing to tell it may be a heading ("Image review") or an item of a list ("Diabetes").
+        if not self._has_text:
+            return False
+        stands_out = mark.case is Case.UPPER and not self._all_upper and len(mark.phrase) > _LONGEST_ABBREVIATION
+        ended = stands_out or self._open.heading.name == "exam" or bool(_SENTENCE_END.search(self._last_line[-8:]))
+        return speaks_of_images(mark.phrase) or (ended and self._is_styled_alike(mark))
+
+    def _runs_into(self, mark: Mark, followed_by: str) -> bool:
+        # A name of a disease in capitals ("query PE: …") is no heading.
+        if self._open.heading.name == "exam" or speaks_of_images(mark.phrase) or names_a_sign(followed_by):
+            return True
+        if mark.case is Case.UPPER:
+            return not self._all_upper and len(mark.phrase.strip()) > _LONGEST_ABBREVIATION
+        return self._runs_on
+
     def _is_styled_alike(self, mark: Mark) -> bool:
         """Whether a mark is written like the heading of the open section."""
-        opened = self._open.mark
-        if opened is None or mark.stand is not Stand.LINE:
+        if self._open.mark is None or mark.stand is not Stand.LINE:
             return False
-        return (opened.stand, opened.case, opened.alone) == (mark.stand, mark.case, mark.alone)
+        opened, found = [(each.stand, each.case, each.alone, each.drawn) for each in (self._open.mark, mark)]
+        return opened == found
 
     def _is_below_empty_line(self, mark: Mark) -> bool:
         return mark.stand is Stand.LINE and self._has_text and not self._last_line and mark.case is not Case.LOWER
@@ -242,9 +251,15 @@ class _Splitter:
     def _stands_out(self, mark: Mark, heading: Heading) -> bool:
         leaves_safe = self._open.heading.is_safe and not heading.is_safe
         if mark.stand is Stand.LINE:
+            is_abbreviated = self._open.heading.is_safe and heading.is_safe and is_abbreviation(mark.phrase)
+            if is_abbreviated and not mark.alone:
+                return self._after_a_sentence()  # "… query", and on the next line "PE: …"
             if mark.case is not Case.LOWER or self._is_styled_alike(mark):
                 return True
             return heading.name in CONCLUSIVE if leaves_safe else self._after_a_sentence()
+        return self._stands_out_in_line(mark, heading, leaves_safe=leaves_safe)
+
+    def _stands_out_in_line(self, mark: Mark, heading: Heading, *, leaves_safe: bool) -> bool:
         if leaves_safe:
             return mark.case is not Case.LOWER or heading.name in CONCLUSIVE
         if mark.case is Case.UPPER:
@@ -259,7 +274,8 @@ class _Splitter:
         if mark.stand is Stand.RUN_ON:
             # As "Clinical details" in "MRI of the left knee Clinical details: …".
             leads_on = self._open.heading.is_safe or self._open.heading is _FREE
-            return leads_on and heading.is_exact and " " in mark.phrase and heading.scope is not Scope.LINE
+            told = " " in mark.phrase or self._open.heading.name == "exam"
+            return leads_on and heading.is_exact and told and heading.scope is not Scope.LINE
         # "Impression: " behind a sentence opens a section; "Date: " or "CT findings: " among the findings does not.
         if heading.is_exact:
             return heading.scope is not Scope.LINE
@@ -273,17 +289,7 @@ class _Splitter:
         return not self._last_line or bool(_SENTENCE_END.search(self._last_line[-8:])) or ":" in self._last_line[:40]
 
     def _trimmed(self, name: str, start: int, end: int, *, at: datetime | None = None) -> SectionSpan | None:
-        for _ in range(_MOST_LOOSE):
-            while start < end and self._text[start].isspace():
-                start += 1
-            while start < end and self._text[end - 1].isspace():
-                end -= 1
-            rule = (_RULE_LINE if name == NOTE else _RULE_AT_START).match(self._text, start, end)
-            loose = _LOOSE_END.search(self._text, max(start, end - _LONGEST_RULE), end)
-            if not rule and not loose:
-                break
-            start = rule.end() if rule else start
-            end = max(start, loose.start()) if loose else end
+        start, end = trimmed(self._text, start, end, keeps_emphasis=name == NOTE)
         return SectionSpan(name=name, start=start, end=end, at=at) if start < end else None
 
     def _cut(self, span: SectionSpan, at: int) -> Iterator[SectionSpan]:

@@ -1,4 +1,7 @@
-"""Lines in which the reader of images signs without a heading: "Electronically signed by …", "Dr A. Reader, FRCR"."""
+"""Lines in which the reader of images signs without a heading.
+
+"Electronically signed by …", "Dr A. Reader, FRCR", "I have personally reviewed the images …".
+"""
 
 import re
 
@@ -24,23 +27,22 @@ _READER = re.compile(
 
 
 _ATTESTED = re.compile(
-    r"""(?:I(?:,[ ][^,\n]{1,60},)?|(?:The|This)[ ](?:attending|consultant|staff|undersigned|teaching)[ ](?:\w+[ ])?)[ ]?
-    (?:(?:have|has|was|am|the|attending|radiologist|personally|independently|directly|also)[ ,]{1,2}){0,5}
-    (?:review|view|interpret|supervis|examin|attest|certif|edit|agree|concur|verif|present)\w*[ ]
-    [^\n]{0,160}?\b(?:images?|films?|stud(?:y|ies)|reports?|dictation|examinations?|interpretation|findings
-        |procedures?|resident|trainee|fellow)\b
-    |(?:Images?|Films?|Study|Report|Dictation|Case)[ ](?:(?:and|&)[ ]\w+[ ])?(?:(?:was|were|has|have|been|personally)[ ]){0,3}
-    (?:reviewed|viewed|interpreted|discussed)[ ](?:by|with)[ ](?:the[ ]|an?[ ])?
+    r"""(?:I(?:,[ ][^,\n]{1,60},)?|(?:The|This)[ ](?:attending|consultant|staff|undersigned)(?:[ ]\w{1,20})?)[ ]
+    (?:(?:have|has|was|am|personally|independently|directly|also)[ ,]{1,2}){0,4}
+    (?:review|view|interpret|supervis|attest|certif|agree|concur|verif|present)\w{0,5}[ ][^\n]{0,160}?
+    \b(?:images?|films?|stud(?:y|ies)|reports?|dictation|examination|interpretation|findings|resident|trainee)\b
+    |(?:Images?|Films?|Study|Report|Case)[ ](?:(?:and|&)[ ]\w{1,20}[ ])?(?:(?:was|were|has|have|been)[ ]){0,2}
+    (?:reviewed|interpreted|discussed)[ ](?:by|with)[ ](?:the[ ]|an?[ ])?
     (?:attending|consultant|staff|resident|radiologist|undersigned|Dr\b)
-    |(?:Attending|Teaching[ ][Pp]hysician|Radiologist|Staff)[ ](?:\w+[ ])?(?:attestation|statement)\b
-    |(?:Thank[ ]you|Thanks|Many[ ]thanks)[ ]for[ ](?:the[ ]|this[ ]|your[ ])?(?:\w+[ ])?(?:referral|referring|request|asking)""",
-    re.VERBOSE,
+    |(?:Attending|Teaching[ ]physician|Radiologist)[ ](?:\w{1,20}[ ])?(?:attestation|statement)\b
+    |(?:Thank[ ]you|Many[ ]thanks)[ ]for[ ](?:\w{1,10}[ ]){0,2}(?:referral|referring|request|asking)""",
+    re.VERBOSE | re.IGNORECASE,
 )
 """How readers attest that they saw the images themselves, or take their leave of who asked."""
 
 
 def signed_until(line: str) -> int | None:
-    """Where the words that announce a signature end in a line: 0 where the line is a name; None where it is neither."""
+    """Where the words that announce a signature end in a line: 0 where all of it is one; None where it is none."""
     if not line[:1].isupper():
         return None
     found = _SIGNED.match(line)

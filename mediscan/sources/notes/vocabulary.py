@@ -122,16 +122,16 @@ OPEN = {
         examination
     """,
     "findings": """
-        findings; finding; report; narrative; body of report; radiographic findings; ct findings; mri findings; x-ray findings;
-        chest findings; imaging findings; observations; observation; results; result; description; discussion;
-        detailed findings; interpretation and findings; description of findings; report of findings; report body; main
-        report; ultrasound findings; sonographic findings; mammographic findings; scintigraphic findings; pet
-        findings; pet/ct findings; mr findings; radiological findings; radiologic findings; cxr findings; usg
-        findings; us findings; study findings; study results; exam results; examination results; examination findings;
-        exam findings; radiological description; radiographic description; descriptive report; image findings; image
-        description; imaging description; imaging observations; imaging appearances; radiographic appearances; report
-        findings; procedure findings; operative findings; interpretation of images; image interpretation; clinical
-        findings
+        findings; finding; report; narrative; body of report; radiographic findings; ct findings; mri findings; x-ray
+        findings; chest findings; imaging findings; observations; observation; results; result; description;
+        discussion; detailed findings; interpretation and findings; description of findings; report of findings;
+        report body; main report; ultrasound findings; sonographic findings; mammographic findings; scintigraphic
+        findings; pet findings; pet/ct findings; mr findings; radiological findings; radiologic findings; cxr
+        findings; usg findings; us findings; study findings; study results; exam results; examination results;
+        examination findings; exam findings; radiological description; radiographic description; descriptive report;
+        image findings; image description; imaging description; imaging observations; imaging appearances;
+        radiographic appearances; report findings; procedure findings; operative findings; interpretation of images;
+        image interpretation; clinical findings
     """,
     "impression": """
         impression; impressions; imp; conclusion; conclusions; concl; opinion; interpretation; interpretations;
