@@ -468,3 +468,12 @@ def test_open_i_reports_are_split_back(shared_data: Path) -> None:
         found = _split("\n\n".join(f"{name.upper()}: {row[name]}" for name in names))
         exact += found == {name: row[name].strip() for name in names if row[name].strip()}
     assert exact / len(rows) > 0.99
+
+
+def test_the_study_is_the_exam_and_an_addendum_begins_where_it_says_so() -> None:
+    found = split_sections("STUDY: CT chest\nFINDINGS: Clear.\nADDENDUM BEGINS\nNo fracture.")
+    assert {section.name: section.text for section in found} == {
+        "exam": "CT chest",
+        "findings": "Clear.",
+        "addendum": "No fracture.",
+    }

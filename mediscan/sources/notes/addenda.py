@@ -10,7 +10,7 @@ _ADDENDUM_LINE = re.compile(
     rf"""{_BEFORE}(?:(?:start|begin(?:ning)?)[ ]of[ ]|(?:late|report|radiology)[ ])?
     (?:addendum(?!s)\b|supplement(?:ary|al)[ ]report\b|amendment\b)
     (?:[ ]to[ ](?:the[ ])?(?:(?:original|final|previous|radiology)[ ]){{0,2}}report\b)?
-    [ ]?(?:\#?\d{{1,2}}|report|[IVX]{{1,3}}\b)?
+    [ ]?(?:\#?\d{{1,2}}|report|[IVX]{{1,3}}\b)?(?:[ ](?:begins?|starts?|follows)\b)?
     (?P<end>[ \t*_=~>\]|-]{{0,40}}(?:[:\uff1a]|$)|[ ]{{2,8}}|[ ]?\t[ \t]{{0,8}}|[ ][-–—][ ](?!\d)
         |(?=,?[ ](?:by|dated|dictated|reported|added|issued|on|signed|entered|created|from|made|\(|\d|-)))""",
     re.IGNORECASE | re.VERBOSE,

@@ -44,7 +44,7 @@ PARAGRAPH = {
         performed; examination performed; exam name; exam description; exam requested; examination requested;
         examination name; examination description; exam title; examination title; name of examination; name of exam;
         name of study; study description; study name; study title; study requested; exam ordered; type of study; exams
-        performed; modality
+        performed; modality; study; study type; study performed
     """,
     "vitals": """
         vitals; vital signs; vs; vital signs on admission; admission vitals; initial vitals; triage vitals; obs; vital
@@ -77,7 +77,7 @@ PARAGRAPH = {
         earlier examinations; old films; other imaging; other imaging available; imaging for comparison
     """,
     "procedure": """
-        procedure; procedures; study; study type; study performed; procedure performed; procedure description;
+        procedure; procedures; procedure performed; procedure description;
         procedures performed; major surgical or invasive procedure; major surgical procedures; operation; exam
         procedure; operations; operative procedure; operative procedures; surgical procedures; operations and
         procedures; invasive procedures; procedures during admission; interventions; operation performed; procedure
