@@ -83,9 +83,9 @@ def _rescaled(header: Header, stored: NDArray[Any]) -> NDArray[np.float32]:
     values = np.empty(stored.shape, dtype=np.float32)
     for frame, plane in enumerate(stored):
         rescale = frame_macro(header.dataset, "PixelValueTransformationSequence", frame)
+        given = rescale.get("RescaleSlope"), rescale.get("RescaleIntercept")
         slope, intercept = (
-            default if rescale.get(keyword) is None else float(rescale.get(keyword))
-            for keyword, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+            default if one is None else float(one) for one, default in zip(given, (1.0, 0.0), strict=True)
         )
         # Doubles between, as in pydicom: rounded to single precision once.
         values[frame] = plane if (slope, intercept) == (1.0, 0.0) else plane * np.float64(slope) + np.float64(intercept)
