@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mediscan.cells import OLDEST_YEARS
 from mediscan.diagnosis import Refusal
 from mediscan.errors import Code, IdentityMismatchError, ManifestError, SourceError
 from mediscan.findings import FindingSet, natural_order
@@ -26,7 +27,6 @@ from mediscan.study import ImageMeta, ImageRef, Split, Study
 __all__ = ["FindingCount", "IngestResult", "SelectionRules", "TableColumns", "drawn_split", "ingest"]
 
 _TRAIN_SHARE, _VAL_SHARE = 0.70, 0.15
-_MOST_YEARS = 150
 
 
 def drawn_split(patient_id: str) -> Split:
@@ -153,7 +153,7 @@ def _described(outcome: Outcome, described: Mapping[str, Described]) -> _Checked
 def _with_patient_facts(study: Study, images: Sequence[ImageDescription]) -> Study:
     """The study with the age and the sex of its image headers, where its source tells none and they agree."""
     sexes = {image.patient.sex for image in images if image.patient.sex is not None}
-    ages = {age for image in images if (age := age_at_acquisition(image)) is not None and 0 <= age <= _MOST_YEARS}
+    ages = {age for image in images if (age := age_at_acquisition(image)) is not None and 0 <= age <= OLDEST_YEARS}
     return replace(
         study,
         sex=study.sex or (sexes.pop() if len(sexes) == 1 else None),

@@ -381,6 +381,7 @@ def test_bad_lines_of_one_number_in_two_files_are_two_records(tmp_path, gathered
 
 def test_age_and_sex_come_from_the_headers_where_the_source_tells_none(tmp_path, gathered):
     radiograph(tmp_path / "in" / "a.dcm", PatientSex="F", PatientAge="061Y")
+    radiograph(tmp_path / "in" / "ccc.dcm", StudyInstanceUID="1.2.8", PatientID="P8", PatientAge="140Y")
     radiograph(
         tmp_path / "in" / "bb.dcm",
         StudyInstanceUID="1.2.9",
@@ -394,4 +395,13 @@ def test_age_and_sex_come_from_the_headers_where_the_source_tells_none(tmp_path,
     )
     told, dated = manifest.study("1.2.3"), manifest.study("1.2.9")
     assert (told.age_years, told.sex) == (62, Sex.FEMALE)
+    assert manifest.study("1.2.8").age_years is None  # older than anybody: the header is wrong
     assert (round(dated.age_years or 0), dated.sex) == (70, None)
+
+
+def test_an_age_that_nobody_reaches_in_a_report_does_not_end_the_ingest(tmp_path, gathered):
+    radiograph(tmp_path / "in" / "a.dcm")
+    finding = entry("TEXT", code("121070", "DCM", "Findings"), TextValue="An opacity.")
+    write_report(tmp_path / "in" / "report.dcm", finding, PatientAge="140Y")
+    manifest, _, _ = gathered()
+    assert manifest.study("1.2.3").age_years is None

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pydicom
 
+from mediscan.cells import OLDEST_YEARS
 from mediscan.errors import SourceError
 from mediscan.sources.boundary import refusing
 from mediscan.sources.description import PatientFacts
@@ -62,11 +63,13 @@ def patient_facts(header: Header) -> PatientFacts:
     sex = _term(dataset, "PatientSex")
     born = parse_moment((text(dataset, "PatientBirthDate") or "").replace(".", "").replace("-", ""))
     age = _AGE.fullmatch(_term(dataset, "PatientAge") or "")
+    age_years = int(age["count"]) / _PER_YEAR[age["unit"]] if age else None
     return PatientFacts(
         patient_id=text(dataset, "PatientID"),
         sex=Sex(sex) if sex in set(Sex) else None,
         birth_date=born.date() if born else None,
-        age_years=int(age["count"]) / _PER_YEAR[age["unit"]] if age else None,
+        # Older than anybody is no age, and a manifest does not take it.
+        age_years=age_years if age_years is not None and age_years <= OLDEST_YEARS else None,
     )
 
 
