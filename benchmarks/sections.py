@@ -1,8 +1,8 @@
 """How many sections of notes are found, and whether what an image shows is ever read as history.
 
 Run over composed reports of known truth, in the wording that the splitter was adjusted on, in one that was written
-afterwards and two that were written without having seen the splitter, these three only measured on, and over the
-Open-i reports, laid out as that collection lays them out.
+afterwards and three that were written without having seen the splitter, and over the Open-i reports, laid out as that
+collection lays them out.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.blind_wording import BLIND
 from benchmarks.composed_reports import UNSCORED, Report, compose_discharge_summary, compose_report
+from benchmarks.fresh_wording import FRESH
 from benchmarks.held_out_wording import HELD_OUT
 from benchmarks.report_wordings import TUNED, Wording
 from benchmarks.unseen_wording import UNSEEN
@@ -31,6 +32,7 @@ def run() -> dict[str, object]:
         ("held_out", HELD_OUT, _SEED + 1),
         ("blind", BLIND, _SEED + 2),
         ("unseen", UNSEEN, _SEED + 3),
+        ("fresh", FRESH, _SEED + 4),
     ):
         result[name] = _composed(wording, random.Random(seed))  # noqa: S311 - the draws are a simulation
     return result | ({"openi": _openi()} if _OPENI.is_file() else {})

@@ -5,7 +5,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.sparse import csr_array
 
 
@@ -15,8 +14,7 @@ def resampled(plane: NDArray[np.float32], *, height: int, width: int) -> NDArray
     Equal to Pillow's bilinear resize but for rounding, and three times as fast: rows and columns are added up whole.
     """
     rows = _weights(plane.shape[0], height) @ plane  # (h, w) → (height, w)
-    # Pillow turns it block by block, which is faster than NumPy.
-    turned = np.asarray(Image.fromarray(rows).transpose(Image.Transpose.TRANSPOSE))  # (height, w) → (w, height)
+    turned = np.ascontiguousarray(rows.T)  # (height, w) → (w, height)
     columns: NDArray[np.float32] = _weights(plane.shape[1], width) @ turned  # → (width, height)
     return columns.T
 

@@ -5,9 +5,10 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ _RGB_RESULTS = ("RGB", "YBR_ICT", "YBR_RCT")  # the two of JPEG 2000 are undone 
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _SECONDS_APART = 120.0
 _FRAGMENT = b"\xfe\xff\x00\xe0"
+_FRAGMENT_BYTES = 8  # of one without content
 _MAX_FRAGMENTS = 500_000  # a microsecond each, several times, whatever they hold
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _EXPORT_AGAIN = "Transfer or export the file again; it is incomplete or altered."
@@ -130,14 +132,14 @@ def _decoded(header: Header, element: PixelElement, layout: Layout) -> tuple[NDA
         options = layout.options(element) | {"bits_allocated": bits, "bits_stored": min(layout.bits_stored, bits)}
         samples, result = get_decoder(uid.ExplicitVRLittleEndian).as_array(content, **options)
         return samples, str(result["photometric_interpretation"]), "zlib"
-    plugin = _plugin(header, layout, precision=_checked_precision(header, element))
+    frames = _encoded_frames(header, element)
+    plugin = _plugin(header, layout, precision=_checked_precision(header, frames))
     if plugin == _GDCM:
         layout.require_aligned(header.path, realigned=False)
         return (*_decode_apart(header), plugin)
     if syntax == uid.RLELossless and plugin != _OURS:
-        _require_run_lengths(header, element, layout)
+        _require_run_lengths(header, frames, layout)
     if syntax in _LOSSY_JPEG and layout.is_grey_of_bytes and plugin in (grey_jpeg.IMAGECODECS, grey_jpeg.PILLOW):
-        frames = _encoded_frames(header, element)
         samples = grey_jpeg.decode_grey(frames, shape=header.shape, decoder=plugin)
         return samples, layout.photometric, plugin
     decoder = _our_decoder(syntax) if plugin == _OURS else get_decoder(syntax)
@@ -206,30 +208,30 @@ def _require_native_length(header: Header, element: PixelElement, layout: Layout
         )
 
 
-def _encoded_frames(header: Header, element: PixelElement) -> Iterator[bytes]:
-    """The frames one by one; at the end their number must be the header's."""
-    if element.value.count(_FRAGMENT) > _MAX_FRAGMENTS:
+def _encoded_frames(header: Header, element: PixelElement) -> list[bytes]:
+    """The frames, as many as the header states."""
+    may_be_too_many = len(element.value) > _MAX_FRAGMENTS * _FRAGMENT_BYTES
+    if may_be_too_many and element.value.count(_FRAGMENT) > _MAX_FRAGMENTS:
         raise too_large(header.path, "breaks its frames into more fragments than any image")
-    found = 0
-    for frame in generate_frames(element.value, number_of_frames=header.frames):
-        found += 1
-        yield frame
-    if found != header.frames:
+    # One more than stated shows that there are too many; how many more does not matter.
+    found = list(islice(generate_frames(element.value, number_of_frames=header.frames), header.frames + 1))
+    if len(found) != header.frames:
         raise PixelDataError(
-            f"{header.path} holds {found} encoded frame(s) where its header states {header.frames}",
+            f"{header.path} holds {'more' if len(found) > header.frames else len(found)} encoded frame(s)"
+            f" where its header states {header.frames}",
             remedy="Correct NumberOfFrames, or export the file again.",
         )
+    return found
 
 
-def _checked_precision(header: Header, element: PixelElement) -> int:
+def _checked_precision(header: Header, frames: Sequence[bytes]) -> int:
     """Bits a sample of the compressed frames.
 
     Each frame must end, and be as large as the header says: decoders trust the codestream and allocate by it.
     """
     precision = 0
-    for number, frame in enumerate(_encoded_frames(header, element), start=1):
-        if header.syntax not in DECODERS or header.syntax == uid.RLELossless:
-            continue
+    checked = frames if header.syntax in DECODERS and header.syntax != uid.RLELossless else ()
+    for number, frame in enumerate(checked, start=1):
         size = frame_size(frame)
         coded = (size.rows, size.columns, size.components) if size else None
         stated = (*header.shape[1:], header.samples_per_pixel)
@@ -245,10 +247,10 @@ def _checked_precision(header: Header, element: PixelElement) -> int:
     return precision or int(header.dataset.get("BitsStored") or 0)
 
 
-def _require_run_lengths(header: Header, element: PixelElement, layout: Layout) -> None:
+def _require_run_lengths(header: Header, frames: Sequence[bytes], layout: Layout) -> None:
     """No RLE frame may decode to more than its size: pydicom's decoder would, and ours does not."""
     limit = math.ceil(layout.frame_bits / 8) + layout.samples_per_pixel * layout.bits_allocated  # odd planes are padded
-    for number, frame in enumerate(_encoded_frames(header, element), start=1):
+    for number, frame in enumerate(frames, start=1):
         if run_length_bytes(frame, limit=limit) > limit:
             raise PixelDataError(
                 f"{header.path} has run lengths beyond the size of frame {number}", remedy=_EXPORT_AGAIN

@@ -1,6 +1,7 @@
 """Single values of a data set, whatever is wrong with them."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from mediscan.sources.boundary import quiet
 _MAX_TEXT_BYTES = 1 << 20
 _MAX_NUMBERS_BYTES = 1 << 16
 _SHORT_BYTES = 2  # of one US value
+_DECIMAL = rb" *[+-]?\d{1,12}(\.\d{0,12})? *"
+_DECIMALS = re.compile(rb"%b(\\%b){0,15}" % (_DECIMAL, _DECIMAL))
 _PLAIN_VRS = frozenset(("AS", "CS", "DA", "DT", "TM", "UI"))  # whatever the character set (PS3.5 6.1.2.2)
 
 
@@ -24,6 +27,8 @@ def text(dataset: pydicom.Dataset, keyword: str) -> str | None:
     """
     try:
         element = dataset.get_item(tag_for_keyword(keyword) or keyword)
+        if element is None:
+            return None
         if isinstance(element, RawDataElement) and element.VR in _PLAIN_VRS:
             # What pydicom gives, at a tenth of the time and with nothing to silence.
             first = (element.value or b"").partition(b"\\")[0]
@@ -49,6 +54,12 @@ def texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
 
 def numbers(dataset: pydicom.Dataset, keyword: str) -> tuple[float, ...]:
     """An element's values as numbers; empty where it is absent, empty or unreadable. As `text`, descriptive only."""
+    element = dataset.get_item(tag_for_keyword(keyword) or keyword)
+    if element is None:
+        return ()
+    if isinstance(element, RawDataElement) and element.VR == "DS" and _DECIMALS.fullmatch(element.value or b""):
+        # What pydicom gives, at a tenth of the time.
+        return tuple(float(part) for part in (element.value or b"").split(b"\\"))
     with quiet():
         try:
             value = _bounded(dataset, keyword, limit=_MAX_NUMBERS_BYTES)

@@ -20,9 +20,13 @@ from pydicom.uid import (
 
 from mediscan.errors import PixelDataError
 from mediscan.sources.boundary import too_large
+from mediscan.sources.dicom.flat import UNDEFINED_LENGTH, encapsulated_value, scan
 from mediscan.sources.dicom.walk import MAX_CHARACTER_SETS_BYTES, count_elements
 
 PIXEL_KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
+_FILE_META_GROUP = 2
+# All others, and those that are not known, are written in explicit VR little endian.
+_OTHER_ENCODINGS = (None, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 PREAMBLE_BYTES = 128
 PREFIX = b"DICM"
 MAX_HEADER_BYTES = 64 << 20
@@ -111,6 +115,10 @@ def parse(path: Path, file: BinaryIO, *, content: bytes | None = None) -> Parsed
     bounded = BoundedFile(file, path=path)
     first = bounded.read(PREAMBLE_BYTES + len(PREFIX))
     preamble = first[:PREAMBLE_BYTES] if first[PREAMBLE_BYTES:] == PREFIX else b""
+    if content is not None and preamble:
+        flat = _parse_flat(content, start=len(first))
+        if flat is not None:
+            return flat
     bounded.seek(len(first) if preamble else 0)
     meta = FileMetaDataset(read_dataset(bounded, False, True, stop_when=_is_past_file_meta))  # noqa: FBT003 - explicit VR, little endian: PS3.10 7.1
     start = bounded.tell()
@@ -140,6 +148,26 @@ def parse(path: Path, file: BinaryIO, *, content: bytes | None = None) -> Parsed
     )
 
 
+def _parse_flat(content: bytes, *, start: int) -> Parsed | None:
+    """The header of a file whose elements are all flat; None where it is left to pydicom."""
+    found = scan(content, start, stops_at=lambda tag: tag >> 16 != _FILE_META_GROUP)
+    if found is None or found[0].get("TransferSyntaxUID") in _OTHER_ENCODINGS:
+        return None
+    meta, start = FileMetaDataset(found[0]), found[1]
+    found = scan(content, start, stops_at=PIXEL_KEYWORDS.__contains__)
+    if found is None:
+        return None
+    dataset, end = found
+    dataset.file_meta = meta
+    return Parsed(
+        dataset=dataset,
+        preamble=content[:PREAMBLE_BYTES],
+        start=start,
+        pixel_offset=end if end < len(content) else None,
+        content=content,
+    )
+
+
 def read_pixel_element(path: Path, parsed: Parsed, *, expected: int) -> PixelElement:
     """The pixel data of a file.
 
@@ -153,6 +181,10 @@ def read_pixel_element(path: Path, parsed: Parsed, *, expected: int) -> PixelEle
         OSError: The file cannot be read.
     """
     offset = parsed.pixel_offset or 0
+    if parsed.content is not None and parsed.dataset.original_encoding == (False, True):
+        value = encapsulated_value(parsed.content, offset)
+        if value is not None:
+            return PixelElement(keyword="PixelData", vr="OB", value=value, declared=UNDEFINED_LENGTH)
     with opened(path, parsed.content) as file:
         content: BinaryIO = file
         if parsed.dataset.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
@@ -198,7 +230,7 @@ def _between(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return bool(tag >> 16 != 2)
+    return bool(tag >> 16 != _FILE_META_GROUP)
 
 
 def _is_pixel_data(tag: BaseTag, _vr: str | None, _length: int) -> bool:
