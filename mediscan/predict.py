@@ -103,7 +103,7 @@ class Diagnoser:
             self.bundle.network,
             examples,
             tokenizer=self.bundle.tokenizer,
-            size=self.bundle.config.data.image_size,
+            config=self.bundle.config.data,
             patterns=patterns,
         )
 

@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from mediscan.config import Augmentation, ModelConfig, RunConfig
+from mediscan.config import Augmentation, ModelConfig, RunConfig, VolumeReading
 from mediscan.errors import ConfigError
+from mediscan.presets import preset_names
 
 BAD = {
     "data.findings": ["pneumonia", [1]],
@@ -13,6 +15,18 @@ BAD = {
     "data.max_images": [0, 65],
     "data.planes_per_volume": [0, 33],
     "data.max_note_tokens": [15, 8193],
+    "data.modalities": ["sound"],
+    "data.volumes": ["some"],
+    "data.volume_size": [15, 513],
+    "data.volume_depth": [7, 513],
+    "data.max_volumes": [0, 17],
+    "data.values": ["age_years", [1]],
+    "model.initial": [3],
+    "model.image_weights": [3],
+    "model.image_adapter_rank": [-1, 257],
+    "model.volume_encoder": [3],
+    "model.text_adapter_rank": [-1, 257],
+    "model.fusion": ["both"],
     "model.image_encoder": [3],
     "model.text_encoder": [3],
     "model.text_window": [15, 4097],
@@ -39,6 +53,22 @@ BAD = {
     "train.workers": [-1],
     "train.threads": [-1],
     "train.cache_gib": [-0.5, 1e6],
+    "train.accumulate": [0],
+    "train.layer_decay": [0.0, 1.1],
+    "train.frozen_epochs": [-1],
+    "train.average_decay": [-0.1, 1.0],
+    "train.checkpoint_steps": [-1],
+    "train.recompute": ["maybe"],
+    "train.deterministic": ["maybe"],
+    "train.tracker": ["paper"],
+    "pretrain.note_sections": ["history", [1]],
+    "pretrain.epochs": [0],
+    "pretrain.batch_size": [3],
+    "pretrain.learning_rate": [0.0, float("inf")],
+    "pretrain.loss": ["triplet"],
+    "pretrain.local_weight": [-0.1],
+    "pretrain.masked_words_weight": [-0.1],
+    "pretrain.image_weight": [-0.1],
     "evaluate.bootstrap_draws": [19],
 }
 CHANGED = {
@@ -73,6 +103,18 @@ def test_a_file_overrides_defaults_and_set_overrides_the_file(tmp_path):
     assert config.model.width == 64
     assert config.data.image_size == 96
     assert config.train.batch_size == RunConfig().train.batch_size
+
+
+def test_a_preset_is_named_like_a_file(tmp_path):
+    assert RunConfig.load(Path("3d-ct"), overrides=["train.epochs=3"]).data.volumes is VolumeReading.WHOLE
+    assert RunConfig.load(Path("tiny-cpu")) == RunConfig()
+    with pytest.raises(ConfigError, match=r"presets: 3d-ct, base-gpu"):
+        RunConfig.load(tmp_path / "base-gpu-2")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_valid(name):
+    assert RunConfig.load(Path(name)) is not None
 
 
 def test_the_last_of_two_overrides_holds():

@@ -5,11 +5,12 @@
 - `prepare`: ingest
 - `protect`: deidentify
 - `learn`: train, evaluate, info
+- `align`: pretrain, zero-shot, retrieve, index, similar
 - `use`: score, explain, dashboard (`browser` starts it)
 """
 
 # Importing declares the commands, in the order of `--help`.
-from mediscan.cli import start, prepare, protect, learn, use  # isort: skip
+from mediscan.cli import start, prepare, protect, learn, align, use  # isort: skip
 from mediscan.cli.app import app, main
 
-__all__ = ["app", "learn", "main", "prepare", "protect", "start", "use"]
+__all__ = ["align", "app", "learn", "main", "prepare", "protect", "start", "use"]

@@ -12,6 +12,7 @@ import typer
 from mediscan.cli.app import app
 from mediscan.cli.options import AsJson, BundlePath, ManifestPath, OutFolder, Workers
 from mediscan.console import exit_for, metric_lines, report
+from mediscan.train.parallel import Parallel
 
 
 @app.command()
@@ -23,9 +24,15 @@ def train(
         list[str] | None, typer.Option("--set", metavar="section.key=value", help="Change one value.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    parallel: Annotated[
+        Parallel, typer.Option(help="Under torchrun: whole networks in every process, or shards of one.")
+    ] = Parallel.DDP,
     as_json: AsJson = False,
 ) -> None:
-    """Train on split train, choose and calibrate on split val, and write a bundle."""
+    """Train on split train, choose and calibrate on split val, and write a bundle.
+
+    Several processes: torchrun --nproc-per-node N -m mediscan train ...
+    """
     from mediscan.config import RunConfig
     from mediscan.manifest import Manifest
     from mediscan.progress import progress_bars
@@ -35,9 +42,13 @@ def train(
     studies = Manifest.read(manifest)
 
     from mediscan.train.loop import train as run
+    from mediscan.train.processes import is_first, leave
 
     with progress_bars() as progress:
-        result = run(studies, settings, out, resume=resume, progress=progress)
+        result = run(studies, settings, out, resume=resume, parallel=parallel, progress=progress)
+    leave()
+    if not is_first():
+        return
     report(
         {
             "bundle": str(result.bundle),
@@ -52,7 +63,44 @@ def train(
     exit_for(result.refused)
 
 
-class _SplitName(StrEnum):
+@app.command()
+def search(
+    manifest: ManifestPath,
+    out: OutFolder,
+    trials: Annotated[int, typer.Option(min=1, help="Trainings in all, those of a former search included.")] = 20,
+    space: Annotated[Path | None, typer.Option(help="A TOML file with what may be tried.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with what all trials share.")] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", metavar="section.key=value", help="Change one value.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search for a configuration by its AUROC on split val; the same command goes on where it was stopped."""
+    from mediscan.config import RunConfig
+    from mediscan.manifest import Manifest
+    from mediscan.progress import progress_bars
+    from mediscan.train.search_space import SearchSpace
+
+    settings, tried = RunConfig.load(config, overrides=override or ()), SearchSpace.load(space)
+    studies = Manifest.read(manifest)
+
+    from mediscan.train.search import search as run
+
+    with progress_bars() as progress:
+        found = run(studies, settings, out, space=tried, trials=trials, progress=progress)
+    report(
+        {"bundle": str(found.bundle), "auroc": found.auroc, "best": dict(found.best), "trials": found.trials},
+        as_json=as_json,
+        text=[
+            f"best of {found.trials} trials: validation macro AUROC {found.auroc:.3f}, in {found.bundle}",
+            *(f"  {name} = {value}" for name, value in found.best.items()),
+        ],
+    )
+
+
+class SplitName(StrEnum):
+    """A split on the command line."""
+
     train = "train"
     val = "val"
     test = "test"
@@ -63,7 +111,7 @@ def evaluate(
     bundle: BundlePath,
     manifest: ManifestPath,
     out: OutFolder,
-    split: Annotated[_SplitName, typer.Option(help="The part to measure on.")] = _SplitName.test,
+    split: Annotated[SplitName, typer.Option(help="The part to measure on.")] = SplitName.test,
     draws: Annotated[int, typer.Option(min=20, help="Bootstrap draws behind every interval.")] = 1000,
     workers: Workers = 2,
     as_json: AsJson = False,

@@ -54,7 +54,7 @@ class Variation:
         )
 
     def apply(self, planes: Tensor) -> Tensor:
-        """Vary (N, 1, S, S) float32 planes, N may be 0; what comes in from outside is empty."""
+        """Vary (N, C, S, S) float32 planes, N may be 0, all C channels alike; what comes in from outside is empty."""
         if not len(planes):  # a batch of notes alone, which affine_grid refuses
             return planes
         grid = functional.affine_grid(self.affine, list(planes.shape), align_corners=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mediscan import sources
-from mediscan.data import images, resampling
+from mediscan.data import images, resampling, volumes
 from mediscan.data.images import PREPROCESSING_VERSION, FittedPlane, Placement
 from mediscan.version import __version__
 
@@ -21,7 +21,7 @@ _PLANE = struct.Struct("<III")
 """Ahead of each plane: its position in the source volume, and the height and width of the source."""
 
 
-def entry_name(sha256: str, *, size: int, planes: int) -> bytes:
+def entry_name(sha256: str, *, size: int, planes: int = 0, depth: int = 0) -> bytes:
     """The name of an image's entry: 32 bytes that follow from everything its planes depend on.
 
     That is the image itself, the settings, and the code that decodes and fits. An entry that other code has made has
@@ -30,9 +30,10 @@ def entry_name(sha256: str, *, size: int, planes: int) -> bytes:
     Args:
         sha256: Hash of the source file, as `file_sha256` gives it.
         size: Side of the square in pixels.
-        planes: How many planes of a volume are taken.
+        planes: How many planes of a volume are taken, where it is read by planes.
+        depth: How many slices it is fitted into, where it is read whole.
     """
-    return hashlib.sha256(f"{_made_by()} {size} {planes} {sha256.lower()}".encode()).digest()
+    return hashlib.sha256(f"{_made_by()} {size} {planes} {depth} {sha256.lower()}".encode()).digest()
 
 
 @cache
@@ -44,7 +45,8 @@ def _made_by() -> str:
 
 def _code_sha256() -> str:
     """Hash of the modules that read and fit: who changes one gets new planes without thinking of the cache."""
-    modules = (*Path(sources.__file__).parent.rglob("*.py"), Path(images.__file__), Path(resampling.__file__))
+    fitting = (Path(str(module.__file__)) for module in (images, resampling, volumes))
+    modules = (*Path(sources.__file__).parent.rglob("*.py"), *fitting)
     return hashlib.sha256(b"".join(module.read_bytes() for module in sorted(modules))).hexdigest()
 
 

@@ -11,22 +11,25 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mediscan.config import DataConfig
+from mediscan.config import DataConfig, Modalities
 from mediscan.data.cache import CacheUse, PlaneCache
 from mediscan.data.images import FittedPlane
 from mediscan.data.notes import RenderedNote, render_note
 from mediscan.data.planes import PlaneReader
+from mediscan.data.values import value_matrix
+from mediscan.data.volumes import FittedVolume
 from mediscan.diagnosis import Flag, Refusal
 from mediscan.errors import Code, SourceError
 from mediscan.sources.identity import check_identity
 from mediscan.sources.reading import file_sha256
 from mediscan.study import Availability, ImageRef, Study
 
+_Kind = TypeVar("_Kind")
 _SPAWN = multiprocessing.get_context("spawn")
 _CHUNK = 64
 """Studies in flight per round of the pool: enough to keep it busy, few enough to bound memory."""
@@ -41,15 +44,25 @@ class SourcePlane:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceVolume:
+    """A fitted volume and the position in `Study.images` of the image it comes from."""
+
+    image: int
+    fitted: FittedVolume
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """A study that was read.
 
-    `planes` are in an order that depends on their content alone, so that the order in which a study lists its images
-    cannot matter. `input_sha256` covers everything that the network is given; `seconds` is what reading took.
+    `planes` and `volumes` are in an order that depends on their content alone, so that the order in which a study lists
+    its images cannot matter. `input_sha256` covers everything that the network is given; `seconds` is what reading
+    took.
     """
 
     study: Study
     planes: tuple[SourcePlane, ...]
+    volumes: tuple[SourceVolume, ...] = ()
     note: RenderedNote
     flags: tuple[Flag, ...]
     input_sha256: str
@@ -58,7 +71,14 @@ class Example:
     @property
     def availability(self) -> Availability:
         """Which modalities were read."""
-        return Availability.of(image=bool(self.planes), note=bool(self.note))
+        return Availability.of(image=bool(self.planes or self.volumes), note=bool(self.note))
+
+    @property
+    def boxes(self) -> NDArray[np.float16]:
+        """All volumes that are read whole: (V, depth, size, size) float16; V is 0 without any."""
+        if not self.volumes:
+            return np.zeros((0, 0, 0, 0), dtype=np.float16)
+        return np.stack([volume.fitted.values for volume in self.volumes])
 
     @property
     def stack(self) -> NDArray[np.float16]:
@@ -84,70 +104,100 @@ def read_example(study: Study, config: DataConfig) -> Example:
 
 def _read(study: Study, config: DataConfig, planes_of: PlaneReader) -> Example:
     started = time.perf_counter()
-    hashed = sorted(((_sha256(ref), index, ref) for index, ref in enumerate(study.images)), key=lambda entry: entry[:2])
-    planes = [
-        SourcePlane(image=index, fitted=fitted)
-        for sha256, index, ref in hashed
-        for fitted in planes_of.read(ref, sha256)
-    ]
+    images = study.images if config.modalities is not Modalities.NOTE else ()
+    hashed = sorted(((_sha256(ref), index, ref) for index, ref in enumerate(images)), key=lambda entry: entry[:2])
+    planes: list[SourcePlane] = []
+    volumes: list[SourceVolume] = []
+    for sha256, index, ref in hashed:
+        found = planes_of.read(ref, sha256)
+        if isinstance(found, FittedVolume):
+            volumes.append(SourceVolume(image=index, fitted=found))
+        else:
+            planes += [SourcePlane(image=index, fitted=fitted) for fitted in found]
     check_identity(study, planes_of.described)
-    note = render_note(study, config.note_sections, cutoff=config.note_cutoff)
-    if not planes and not note:
+    sections = config.note_sections if config.modalities is not Modalities.IMAGE else ()
+    note = render_note(study, sections, cutoff=config.note_cutoff)
+    if not planes and not volumes and not note:
         raise SourceError(
-            f"study {study.study_id!r} has neither an image nor text in the note sections "
-            f"{', '.join(config.note_sections)}",
-            remedy="Give it an image or a note section that the model reads.",
+            f"study {study.study_id!r} has {_nothing(config)}",
+            remedy="Give it what the model reads.",
             code=Code.NO_INPUT,
         )
-    kept = _thin(planes, config.max_images)
+    kept, kept_volumes = _thin(planes, config.max_images), _thin(volumes, config.max_volumes)
+    flags = _flags(study, config, note=note, found=planes, kept=kept, found_volumes=volumes, kept_volumes=kept_volumes)
     return Example(
         study=study,
         planes=kept,
+        volumes=kept_volumes,
         note=note,
-        flags=tuple(_flags(study, note=note, sections=config.note_sections, found=len(planes), kept=len(kept))),
-        input_sha256=_input_sha256([sha256 for sha256, _, _ in hashed], note),
+        flags=tuple(flags),
+        input_sha256=_input_sha256([sha256 for sha256, _, _ in hashed], note, value_matrix([study], config.values)),
         seconds=time.perf_counter() - started,
     )
+
+
+def _nothing(config: DataConfig) -> str:
+    text = f"text in the note sections {', '.join(config.note_sections)}"
+    return {
+        Modalities.ALL: f"neither an image nor {text}",
+        Modalities.IMAGE: "no image, and the model reads nothing else",
+        Modalities.NOTE: f"no {text}, and the model reads nothing else",
+    }[config.modalities]
 
 
 def _sha256(ref: ImageRef) -> str:
     return ref.meta.sha256 or file_sha256(ref.path)
 
 
-def _thin(planes: Sequence[SourcePlane], most: int) -> tuple[SourcePlane, ...]:
-    if len(planes) <= most:
-        return tuple(planes)
-    return tuple(planes[int((step + 0.5) * len(planes) / most)] for step in range(most))
+def _thin(found: Sequence[_Kind], most: int) -> tuple[_Kind, ...]:
+    if len(found) <= most:
+        return tuple(found)
+    return tuple(found[int((step + 0.5) * len(found) / most)] for step in range(most))
 
 
-def _flags(study: Study, *, note: RenderedNote, sections: Sequence[str], found: int, kept: int) -> Iterator[Flag]:
+def _flags(
+    study: Study,
+    config: DataConfig,
+    *,
+    note: RenderedNote,
+    found: Sequence[SourcePlane],
+    kept: Sequence[SourcePlane],
+    found_volumes: Sequence[SourceVolume],
+    kept_volumes: Sequence[SourceVolume],
+) -> Iterator[Flag]:
     if note.later:
         yield Flag(
             code=Code.NOTE_AFTER_IMAGE,
             message=f"study {study.study_id!r}: {', '.join(note.later)} of the note was written after the image was "
             "acquired and was not read. Set data.note_cutoff to none in training to read it.",
         )
-    if not note:
+    if not note and config.modalities is not Modalities.IMAGE:
         yield Flag(
             code=Code.EMPTY_NOTE,
             message=f"study {study.study_id!r} has no note text that the model reads; scored from its images alone. "
-            f"Add text in one of the sections {', '.join(sections)} to use both.",
+            f"Add text in one of the sections {', '.join(config.note_sections)} to use both.",
         )
-    if not found:
+    if not found and not found_volumes and config.modalities is not Modalities.NOTE:
         yield Flag(
             code=Code.NO_IMAGE,
             message=f"study {study.study_id!r} has no image; scored from its note alone. Add an image to use both.",
         )
-    if kept < found:
+    if len(kept) < len(found):
         yield Flag(
             code=Code.IMAGES_LEFT_OUT,
-            message=f"study {study.study_id!r} has {found} image planes, of which {kept} were used. "
+            message=f"study {study.study_id!r} has {len(found)} image planes, of which {len(kept)} were used. "
             "Raise data.max_images in training to use more.",
+        )
+    if len(kept_volumes) < len(found_volumes):
+        yield Flag(
+            code=Code.IMAGES_LEFT_OUT,
+            message=f"study {study.study_id!r} has {len(found_volumes)} volumes, of which {len(kept_volumes)} were "
+            "used. Raise data.max_volumes in training to use more.",
         )
 
 
-def _input_sha256(images: Sequence[str], note: RenderedNote) -> str:
-    return hashlib.sha256(json.dumps([list(images), note.text]).encode()).hexdigest()
+def _input_sha256(images: Sequence[str], note: RenderedNote, values: NDArray[np.float32]) -> str:
+    return hashlib.sha256(json.dumps([list(images), note.text, *values.tolist()]).encode()).hexdigest()
 
 
 def _read_or_refuse(study: Study, config: DataConfig, cache: PlaneCache | None) -> tuple[Example | Refusal, CacheUse]:

@@ -18,6 +18,7 @@ from sklearn.metrics import roc_curve
 
 from mediscan.errors import ExportError
 from mediscan.evaluate.metrics import MODALITIES, EvaluationData, reliability
+from mediscan.evaluate.wording import interval_text, number_text, p_text, signed_text
 from mediscan.findings import GROUP_SEPARATOR
 from mediscan.study import Availability
 
@@ -75,7 +76,13 @@ def write_report(
         roc = _svg(_roc_grid(data, shown, studies=curve_studies), "roc") if shown else ""
         calibration = _svg(_reliability_grid(data, shown, metrics=metrics), "reliability") if shown else ""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": _number, "signed": _signed, "interval": _interval, "p": _p, "plain": _plain}
+    environment.filters |= {
+        "number": number_text,
+        "signed": signed_text,
+        "interval": interval_text,
+        "p": p_text,
+        "plain": _plain,
+    }
     template = resources.files("mediscan.evaluate").joinpath("report.html.j2").read_text(encoding="utf-8")
     page = environment.from_string(template).render(
         title=title,
@@ -118,7 +125,7 @@ def _forest(by_modality: Mapping[str, Any]) -> Figure:
         axes.plot([low, high], [place, place], color=color, linewidth=2.5, solid_capstyle="butt")
         axes.plot([value], [place], marker="s" if name == "fused" else "o", markersize=8, color=color)
         axes.text(
-            1.02, place, f"{value:.3f}  ({_interval(interval)})", va="center", transform=axes.get_yaxis_transform()
+            1.02, place, f"{value:.3f}  ({interval_text(interval)})", va="center", transform=axes.get_yaxis_transform()
         )
     axes.axvline(0.5, color="#8a94a0", linewidth=1, linestyle=(0, (2, 2)))
     axes.set_yticks(range(len(rows)), [name if name == "fused" else f"{name} alone" for name in rows])
@@ -213,25 +220,6 @@ def _short(name: str) -> str:
 def _plain(name: str) -> str:
     """A finding as people write it: `chest:pleural_effusion` → `chest: pleural effusion`."""
     return name.replace("_", " ").replace(GROUP_SEPARATOR, f"{GROUP_SEPARATOR} ")
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "n/a" if value is None else f"{value:.{digits}f}"
-
-
-def _signed(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:+.3f}"
-
-
-def _interval(interval: Sequence[float] | None) -> str:
-    # "to" and not a dash: the ends of a gain's interval can be negative.
-    return "no interval" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "p n/a"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _leakage_rows(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

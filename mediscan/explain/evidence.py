@@ -26,7 +26,7 @@ def explain_example(bundle: Bundle, example: Example, *, finding: str) -> Eviden
     text_encoder, tokenizer = bundle.network.text_encoder, bundle.tokenizer
     with torch.no_grad():
         features = text_encoder.encode([tokenizer(example.note.text)], pad_id=tokenizer.pad_id)
-    batch = prepare([example], features=features, width=text_encoder.width, size=bundle.config.data.image_size)
+    batch = prepare([example], features=features, width=text_encoder.width, config=bundle.config.data)
     weighed = modality_shares(bundle.network, batch, finding=index)
     return Evidence(
         study_id=example.study.study_id,

@@ -31,14 +31,14 @@ def modality_shares(network: DiagnosisNetwork, batch: StudyBatch, *, finding: in
         batch: The one study.
         finding: Position of the finding.
     """
-    grid, _ = network.image_tokens(batch.images, batch.image_mask)
+    images = network.encode_images(batch)
 
     def value(present: frozenset[str]) -> float:
         pattern = Availability.of(image="image" in present, note="note" in present)
-        output = network.answer(batch.keep(pattern), image_grid=grid)
+        output = network.answer(batch.keep(pattern), images=images)
         return float(log_odds(output.logits, findings=network.findings, index=finding)[0])
 
-    players = [name for name, mask in (("image", batch.image_mask), ("note", batch.text_mask)) if bool(mask.any())]
+    players = [name for name, there in (("image", batch.has_image), ("note", batch.has_note)) if bool(there.any())]
     return ModalityShares(
         shares=shapley(players, value), logit=value(frozenset(players)), baseline_logit=value(frozenset())
     )

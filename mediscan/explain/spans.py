@@ -1,12 +1,14 @@
 """Which words a finding comes from: take each clause away, read the note again, and see what changes."""
 
+from dataclasses import replace
+
 import torch
 
 from mediscan.data.batch import StudyBatch, stack_tokens
 from mediscan.data.notes import RenderedNote, clauses, without
 from mediscan.diagnosis import NoteSpan
 from mediscan.explain.logodds import log_odds
-from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.network import DiagnosisNetwork, ImageTokens
 from mediscan.model.text import NoteTokenizer
 
 _BATCH = 16
@@ -29,11 +31,11 @@ def note_spans(
     pieces = clauses(note)
     if not pieces:
         return ()
-    grid, _ = network.image_tokens(batch.images, batch.image_mask)
+    images = network.encode_images(batch)
     texts = [note.text, *(without(note, piece) for piece in pieces)]
     values = torch.cat(
         [
-            _values(network, batch, texts[at : at + _BATCH], tokenizer=tokenizer, finding=finding, grid=grid)
+            _values(network, batch, texts[at : at + _BATCH], tokenizer=tokenizer, finding=finding, images=images)
             for at in range(0, len(texts), _BATCH)
         ]
     )
@@ -50,16 +52,11 @@ def _values(
     *,
     tokenizer: NoteTokenizer,
     finding: int,
-    grid: torch.Tensor,
+    images: ImageTokens,
 ) -> torch.Tensor:
     encoded = network.text_encoder.encode([tokenizer(text) for text in texts], pad_id=tokenizer.pad_id)
     text, mask = stack_tokens(encoded, width=network.text_encoder.width)
     count = len(texts)
-    variants = StudyBatch(
-        images=batch.images.expand(count, -1, -1, -1, -1),
-        image_mask=batch.image_mask.expand(count, -1),
-        text=text,
-        text_mask=mask,
-    )
-    output = network.answer(variants, image_grid=grid.expand(count, -1, -1, -1))
+    variants = replace(batch.repeat(count), text=text, text_mask=mask)
+    output = network.answer(variants, images=images.repeat(count))
     return log_odds(output.logits, findings=network.findings, index=finding)

@@ -22,6 +22,7 @@ from mediscan.findings import FindingSet
 from mediscan.model.bundle_files import FORMAT, RETRAIN, check, read_config, sha256_of, write_checksums
 from mediscan.model.calibration import Calibration
 from mediscan.model.card import model_card
+from mediscan.model.image import restore_image_encoder
 from mediscan.model.network import DiagnosisNetwork
 from mediscan.model.reference import Reference
 from mediscan.model.text import NoteTokenizer, load_tokenizer, restore_text_encoder
@@ -69,7 +70,13 @@ class Bundle:
         text_encoder = restore_text_encoder(
             folder / "text_encoder", trainable_layers=config.model.trainable_text_layers
         )
-        network = DiagnosisNetwork(config.model, findings=findings, text_encoder=text_encoder)
+        network = DiagnosisNetwork(
+            config.model,
+            data=config.data,
+            findings=findings,
+            text_encoder=text_encoder,
+            image_encoder=restore_image_encoder(stored["image_encoder"]),
+        )
         network.load_state_dict(load_file(folder / "model.safetensors"))
         network.eval().requires_grad_(requires_grad=False)
         return cls(
@@ -139,6 +146,7 @@ def save_bundle(
                 "bundle_id": bundle_id,
                 "preprocessing_version": PREPROCESSING_VERSION,
                 "findings": network.findings.names,
+                "image_encoder": network.image_encoder.config,
                 "config": config.model_dump(mode="json"),
                 "provenance": dict(provenance),
             },

@@ -9,8 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mediscan.data.batch import StudyBatch, stack_images, stack_tokens
+from mediscan.config import DataConfig
+from mediscan.data.batch import StudyBatch, stack_images, stack_numbers, stack_tokens, stack_volumes
 from mediscan.data.examples import Example
+from mediscan.data.image_facts import image_facts
+from mediscan.data.values import value_matrix
 from mediscan.model.network import DiagnosisNetwork, DiagnosisOutput
 from mediscan.model.text import NoteTokenizer
 from mediscan.study import Availability
@@ -45,18 +48,34 @@ class Inference:
         )
 
 
-def prepare(examples: Sequence[Example], *, features: Sequence[Tensor], width: int, size: int) -> StudyBatch:
+def prepare(examples: Sequence[Example], *, features: Sequence[Tensor], width: int, config: DataConfig) -> StudyBatch:
     """Tensors of examples.
 
     Args:
         examples: The studies.
         features: Their notes' token features (T, width), in the same order.
         width: Width of the text encoder.
-        size: Side of the images' square in pixels.
+        config: Sizes, and which values.
     """
-    images, image_mask = stack_images([example.stack for example in examples], size=size)
+    box = (config.volume_depth, config.volume_size, config.volume_size)
+    facts = [image_facts(example.study) for example in examples]
+    planes = [[its[plane.image] for plane in one.planes] for one, its in zip(examples, facts, strict=True)]
+    boxes = [[its[volume.image] for volume in one.volumes] for one, its in zip(examples, facts, strict=True)]
+    images, image_mask = stack_images([example.stack for example in examples], size=config.image_size)
+    volumes, volume_mask = stack_volumes([example.boxes for example in examples], shape=box)
     text, text_mask = stack_tokens(features, width=width)
-    return StudyBatch(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
+    return StudyBatch(
+        images=images,
+        image_mask=image_mask,
+        image_views=stack_numbers([[one.view_index for one in its] for its in planes], dtype=torch.int64),
+        image_days=stack_numbers([[one.days_before for one in its] for its in planes], dtype=torch.float32),
+        volumes=volumes,
+        volume_mask=volume_mask,
+        volume_days=stack_numbers([[one.days_before for one in its] for its in boxes], dtype=torch.float32),
+        text=text,
+        text_mask=text_mask,
+        values=torch.from_numpy(value_matrix([example.study for example in examples], config.values)),
+    )
 
 
 @torch.inference_mode()
@@ -65,7 +84,7 @@ def infer(
     examples: Sequence[Example],
     *,
     tokenizer: NoteTokenizer,
-    size: int,
+    config: DataConfig,
     patterns: Sequence[Availability] = (FUSED,),
     features: Sequence[Tensor] = (),
     batch_size: int = 32,
@@ -76,7 +95,7 @@ def infer(
         network: In evaluation mode.
         examples: The studies.
         tokenizer: The network's.
-        size: Side of the images' square in pixels.
+        config: Sizes, and which values.
         patterns: Which modalities to pretend; the costly encoders run once for all of them.
         features: The notes' token features where they are cached; otherwise the notes are encoded.
         batch_size: Studies at once.
@@ -93,10 +112,10 @@ def infer(
             else network.text_encoder.encode([notes[row] for row in rows], pad_id=tokenizer.pad_id)
         )
         chunk = [examples[row] for row in rows]
-        batch = prepare(chunk, features=encoded, width=network.text_encoder.width, size=size)
-        grid, _ = network.image_tokens(batch.images, batch.image_mask)
+        batch = prepare(chunk, features=encoded, width=network.text_encoder.width, config=config)
+        encoded_images = network.encode_images(batch)
         for pattern in patterns:
-            outputs[pattern].append(network.answer(batch.keep(pattern), image_grid=grid))
+            outputs[pattern].append(network.answer(batch.keep(pattern), images=encoded_images))
     restored = np.argsort(order)
     fused = outputs[FUSED] if FUSED in outputs else next(iter(outputs.values()))
     return Inference(

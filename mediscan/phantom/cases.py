@@ -1,63 +1,44 @@
-"""Synthetic studies as numbers: who the patient is, what is drawn, what the note says, and so which findings hold."""
+"""Synthetic radiographs as numbers: who the patient is, what is drawn, what the note says, and which findings hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mediscan.errors import ConfigError
-from mediscan.phantom.anatomy import Anatomy, draw_anatomy
+from mediscan.phantom.anatomy import Anatomy
 from mediscan.phantom.canvas import Pose
+from mediscan.phantom.encounter import Encounter
 from mediscan.phantom.image import Exposure, Radiograph, Shot, draw_radiograph
 from mediscan.phantom.lesions import Lesion, draw_lesion
-from mediscan.phantom.notes import Note, write_note
-from mediscan.phantom.options import PhantomOptions
+from mediscan.phantom.notes import write_note
+from mediscan.phantom.options import PhantomOptions, Target
+from mediscan.phantom.patients import Slot, draw_slots
+from mediscan.phantom.report import Report, write_report
 from mediscan.phantom.rules import RULES, Context, Pattern, ViewPosition
-from mediscan.study import Sex, Split
-
-_FIRST_DAY = datetime(2024, 1, 1, 7, 0)  # noqa: DTZ001  (DICOM dates and times carry no zone here)
+from mediscan.phantom.variants import Device, draw_device, vary_anatomy
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhantomCase:
-    """A synthetic study before anything is drawn or written.
+class PhantomCase(Encounter):
+    """A synthetic radiographic study before anything is drawn or written.
 
     Args:
-        study_id: Its name, which says nothing of its content.
-        patient_id: The patient's.
-        split: The part it plays; all studies of a patient play the same.
-        age_years: The patient's age at this study.
-        sex: The patient's sex.
-        acquired_at: When the images are taken.
         size: Rows and columns of its radiographs.
         anatomy: The patient's chest without lesions.
         lesions: What is drawn, one of each pattern at most.
-        contexts: What the note states.
-        note: The note, written whether or not the study keeps it.
         shots: The views, written whether or not the study keeps them.
-        labels: Finding → 1 or 0; one that is unknown is left out.
-        has_image: Whether the study keeps its images.
-        has_note: Whether the study keeps its note.
-        uid_root: What its DICOM identifiers are made from.
+        device: What is implanted; only studies with reports have any.
+        report: What a radiologist wrote of the images afterwards.
+        target: What the labels say.
     """
 
-    study_id: str
-    patient_id: str
-    split: Split
-    age_years: int
-    sex: Sex
-    acquired_at: datetime
     size: int
     anatomy: Anatomy
     lesions: tuple[Lesion, ...]
-    contexts: frozenset[Context]
-    note: Note
     shots: tuple[Shot, ...]
-    labels: Mapping[str, int]
-    has_image: bool = True
-    has_note: bool = True
-    uid_root: str = ""
+    device: Device | None = None
+    report: Report | None = None
+    target: Target = Target.FINDINGS
 
     @property
     def patterns(self) -> frozenset[Pattern]:
@@ -67,30 +48,16 @@ class PhantomCase:
     @property
     def truth(self) -> dict[str, int]:
         """Finding → 1 or 0, for every finding: what the construction says, also where the label is unknown."""
-        return {name: int(rule.holds(self.patterns, self.contexts)) for name, rule in RULES.items()}
+        return _truth(self.target, self.patterns, self.contexts)
+
+    @property
+    def report_sections(self) -> Mapping[str, str]:
+        """Section → text; empty for no report."""
+        return self.report.sections if self.report else {}
 
     def draw(self, shot: Shot) -> Radiograph:
         """Draw one of the study's views."""
-        return draw_radiograph(self.anatomy, self.lesions, shot=shot, size=self.size)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Slot:
-    """A study's place among the others."""
-
-    study_id: str
-    split: Split
-    later: bool
-    uid_root: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Patient:
-    patient_id: str
-    sex: Sex
-    age_years: int
-    anatomy: Anatomy
-    first_study: datetime
+        return draw_radiograph(self.anatomy, self.lesions, shot=shot, size=self.size, device=self.device)
 
 
 def make_cases(n: int, *, seed: int, options: PhantomOptions | None = None) -> list[PhantomCase]:
@@ -107,96 +74,30 @@ def make_cases(n: int, *, seed: int, options: PhantomOptions | None = None) -> l
         ConfigError: `split_counts` do not add up to `n`, or no split of whole patients has these sizes.
     """
     options = options or PhantomOptions()
-    owners = _owners(n, seed, options.second_study_rate)
-    splits = _splits(owners, seed, options)
-    patients: dict[int, _Patient] = {}
-    cases: list[PhantomCase] = []
-    for index, owner in enumerate(owners):
-        later = owner in patients
-        if not later:
-            patients[owner] = _draw_patient(np.random.default_rng([seed, 1, owner]), owner)
-        slot = _Slot(study_id=f"phantom-{index + 1:05d}", split=splits[owner], later=later, uid_root=f"{seed}/{index}")
-        cases.append(_draw_case(np.random.default_rng([seed, 2, index]), patients[owner], slot=slot, options=options))
+    cases = []
+    for slot in draw_slots(n, seed=seed, options=options):
+        case = _draw_case(np.random.default_rng([seed, 2, slot.index]), slot, seed=seed, options=options)
+        # A generator of its own, so that the study itself stays as it is without a report.
+        cases.append(_reported(case, np.random.default_rng([seed, 4, slot.index])) if options.with_reports else case)
     return cases
 
 
-def _owners(n: int, seed: int, second_study_rate: float) -> list[int]:
-    """The patient of each study; a patient's second study follows the first at once."""
-    rng = np.random.default_rng([seed, 0])
-    owners: list[int] = []
-    owner = 0
-    while len(owners) < n:
-        owners += [owner] * (2 if rng.random() < second_study_rate else 1)
-        owner += 1
-    return owners[:n]
-
-
-def _splits(owners: list[int], seed: int, options: PhantomOptions) -> dict[int, Split]:
-    """A split for every patient, such that the studies add up to the wanted counts."""
-    n = len(owners)
-    if options.split_counts is None:
-        val, test = (round(n * share) for share in options.split_fractions[1:])
-        counts = (n - val - test, val, test)
-    else:
-        counts = options.split_counts
-    if sum(counts) != n or min(counts) < 0:
-        raise ConfigError(
-            f"split_counts {counts} add up to {sum(counts)}, the studies to {n}", remedy="Make both the same."
-        )
-    rng = np.random.default_rng([seed, 3])
-    patients, studies = np.unique(owners, return_counts=True)
-    order = rng.permutation(len(patients))
-    # Patients with two studies are placed while there is room; single ones then fill every gap.
-    order = order[np.argsort(-studies[order], kind="stable")]
-    left = np.array(counts, dtype=np.int64)
-    splits: dict[int, Split] = {}
-    for index in order:
-        need = int(studies[index])
-        chances = np.where(left >= need, left, 0).astype(np.float64)
-        if not chances.any():
-            raise ConfigError(
-                f"no split into {counts} keeps every patient's studies together",
-                remedy="Change split_counts by one, or set second_study_rate to 0.",
-            )
-        choice = int(rng.choice(3, p=chances / chances.sum()))
-        left[choice] -= need
-        splits[int(patients[index])] = tuple(Split)[choice]
-    return splits
-
-
-def _draw_patient(rng: np.random.Generator, owner: int) -> _Patient:
-    # Age and sex depend on nothing else, so that they tell nothing of patterns or contexts.
-    sex = Sex.FEMALE if rng.random() < 0.5 else Sex.MALE
-    return _Patient(
-        patient_id=f"P{owner + 1:05d}",
-        sex=sex,
-        age_years=int(np.clip(rng.normal(58, 17), 19, 93)),
-        anatomy=draw_anatomy(rng, sex),
-        first_study=_FIRST_DAY + timedelta(minutes=int(rng.integers(0, 300 * 24 * 60))),
-    )
-
-
-def _draw_case(rng: np.random.Generator, patient: _Patient, *, slot: _Slot, options: PhantomOptions) -> PhantomCase:
-    acquired_at = patient.first_study
-    if slot.later:
-        acquired_at += timedelta(minutes=int(rng.integers(2 * 24 * 60, 60 * 24 * 60)))
+def _draw_case(rng: np.random.Generator, slot: Slot, *, seed: int, options: PhantomOptions) -> PhantomCase:
+    patient = slot.patient
+    acquired_at = slot.acquired_at(rng)
     patterns = [pattern for pattern in Pattern if rng.random() < options.pattern_rate]
     contexts = frozenset(context for context in Context if rng.random() < options.context_rate)
-    lesions = _draw_lesions(rng, patterns, patient.anatomy)
+    lesions = draw_lesions(rng, patterns, patient.anatomy)
     note = write_note(
         rng, contexts, age_years=patient.age_years, sex=patient.sex, misspelling_rate=options.misspelling_rate
     )
-    frontal = ViewPosition.PA if rng.random() < 0.65 else ViewPosition.AP
+    frontal = draw_frontal_position(rng)
     views = [frontal, ViewPosition.LATERAL] if rng.random() < options.lateral_rate else [frontal]
     absent = rng.random()
-    known = rng.random(len(RULES)) >= options.unknown_rate
-    labels = {
-        name: int(rule.holds(frozenset(patterns), contexts))
-        for (name, rule), kept in zip(RULES.items(), known, strict=True)
-        if kept
-    }
+    truth = _truth(options.target, frozenset(patterns), contexts)
+    known = rng.random(len(RULES))[: len(truth)] >= options.unknown_rate  # as many draws for each target
     return PhantomCase(
-        study_id=slot.study_id,
+        study_id=f"phantom-{slot.index + 1:05d}",
         patient_id=patient.patient_id,
         split=slot.split,
         age_years=patient.age_years,
@@ -207,16 +108,29 @@ def _draw_case(rng: np.random.Generator, patient: _Patient, *, slot: _Slot, opti
         lesions=lesions,
         contexts=contexts,
         note=note,
-        shots=tuple(_draw_shot(rng, view, options.monochrome1_rate) for view in views),
-        labels=labels,
+        shots=tuple(draw_shot(rng, view, options.monochrome1_rate) for view in views),
+        labels={name: value for (name, value), kept in zip(truth.items(), known, strict=True) if kept},
         has_image=absent >= options.missing_image_rate,
         has_note=absent < 1 - options.missing_note_rate,
-        uid_root=slot.uid_root,
+        uid_root=f"{seed}/{slot.index}",
+        target=options.target,
     )
 
 
-def _draw_lesions(rng: np.random.Generator, patterns: Sequence[Pattern], anatomy: Anatomy) -> tuple[Lesion, ...]:
-    """The heart comes first: no nodule may hide behind it."""
+def _truth(target: Target, patterns: frozenset[Pattern], contexts: frozenset[Context]) -> dict[str, int]:
+    if target is Target.PATTERNS:
+        return {pattern.value: int(pattern in patterns) for pattern in Pattern}
+    return {name: int(rule.holds(patterns, contexts)) for name, rule in RULES.items()}
+
+
+def _reported(case: PhantomCase, rng: np.random.Generator) -> PhantomCase:
+    anatomy, device = vary_anatomy(rng, case.anatomy, case.lesions), draw_device(rng)
+    report = write_report(rng, anatomy, lesions=case.lesions, shots=case.shots, device=device)
+    return replace(case, anatomy=anatomy, device=device, report=report)
+
+
+def draw_lesions(rng: np.random.Generator, patterns: Sequence[Pattern], anatomy: Anatomy) -> tuple[Lesion, ...]:
+    """One lesion of each pattern. The heart comes first: no nodule may hide behind it."""
     lesions: list[Lesion] = []
     for pattern in sorted(patterns, key=lambda pattern: pattern is not Pattern.ENLARGED_HEART):
         lesions.append(draw_lesion(rng, pattern, anatomy))
@@ -225,7 +139,13 @@ def _draw_lesions(rng: np.random.Generator, patterns: Sequence[Pattern], anatomy
     return tuple(lesions)
 
 
-def _draw_shot(rng: np.random.Generator, position: ViewPosition, monochrome1_rate: float) -> Shot:
+def draw_frontal_position(rng: np.random.Generator) -> ViewPosition:
+    """From the back in two thirds, from the front in the rest."""
+    return ViewPosition.PA if rng.random() < 0.65 else ViewPosition.AP
+
+
+def draw_shot(rng: np.random.Generator, position: ViewPosition, monochrome1_rate: float) -> Shot:
+    """How a view is taken."""
     return Shot(
         position=position,
         pose=Pose(

@@ -8,6 +8,7 @@ from mediscan.phantom.anatomy import Anatomy, Layers
 from mediscan.phantom.canvas import GRID, Canvas, Oval, Plane, bump, cloud, dome, step
 from mediscan.phantom.lesions import Lesion
 from mediscan.phantom.rules import Side, ViewPosition
+from mediscan.phantom.variants import Device, frontal_shadow
 
 _AP_MAGNIFICATION = 1.06
 """How much wider the heart looks when it is far from the detector."""
@@ -38,6 +39,10 @@ class FrontalView:
     def layers(self) -> Layers:
         """The lesion-free view."""
         return _draw_layers(self.anatomy, self.canvas, front_to_back=self.position is ViewPosition.AP)
+
+    def device_shadow(self, device: Device) -> Plane:
+        """What an implanted device adds to the attenuation."""
+        return frontal_shadow(device, self.canvas)
 
 
 def _draw_layers(anatomy: Anatomy, canvas: Canvas, *, front_to_back: bool) -> Layers:

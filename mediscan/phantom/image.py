@@ -13,6 +13,7 @@ from mediscan.phantom.frontal import FrontalView
 from mediscan.phantom.lateral import LateralView
 from mediscan.phantom.lesions import Lesion, taken_air
 from mediscan.phantom.rules import Pattern, Side, ViewPosition, Zone
+from mediscan.phantom.variants import Device
 
 MAX_VALUE = 4095
 """Largest pixel value: 12 bits are stored."""
@@ -85,7 +86,9 @@ class Shot:
     seed: int
 
 
-def draw_radiograph(anatomy: Anatomy, lesions: Sequence[Lesion], *, shot: Shot, size: int) -> Radiograph:
+def draw_radiograph(
+    anatomy: Anatomy, lesions: Sequence[Lesion], *, shot: Shot, size: int, device: Device | None = None
+) -> Radiograph:
     """Draw a radiograph.
 
     The same arguments give the same pixels, and a lesion more or less changes only the pixels it covers: the noise is
@@ -100,6 +103,8 @@ def draw_radiograph(anatomy: Anatomy, lesions: Sequence[Lesion], *, shot: Shot, 
     else:
         view, share = FrontalView(shown, canvas, shot.position), 1.0
     layers = view.layers()
+    if device:
+        layers.bone = layers.bone + view.device_shadow(device)
     regions: list[Region] = []
     air = layers.air.copy()
     for lesion in lesions:

@@ -7,6 +7,7 @@ from mediscan.phantom.anatomy import Anatomy, Layers
 from mediscan.phantom.canvas import GRID, Canvas, Oval, Plane, bump, cloud, dome, step
 from mediscan.phantom.lesions import Lesion
 from mediscan.phantom.rules import Side
+from mediscan.phantom.variants import Device, lateral_shadow
 
 
 class LateralView:
@@ -71,6 +72,11 @@ class LateralView:
         return Layers(
             body=self._trunk(front, back), air=air, bone=self._bones(front, back), cavity=cavity, texture=texture
         )
+
+    def device_shadow(self, device: Device) -> Plane:
+        """What an implanted device adds to the attenuation."""
+        front, _ = self._walls()
+        return lateral_shadow(device, self.canvas, front)
 
     def _walls(self) -> tuple[Plane, Plane]:
         return self.canvas.along_v(self.front(GRID)), self.canvas.along_v(self.back(GRID))

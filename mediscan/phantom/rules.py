@@ -19,6 +19,15 @@ class Pattern(StrEnum):
     ENLARGED_HEART = "enlarged_heart"
 
 
+class VolumePattern(StrEnum):
+    """Something that is drawn in a CT volume."""
+
+    CONSOLIDATION = "consolidation"
+    EFFUSION = "effusion"
+    NODULES = "nodules"
+    EMBOLUS = "embolus"
+
+
 class Context(StrEnum):
     """Something that the note states."""
 
@@ -60,10 +69,10 @@ class ViewPosition(StrEnum):
 class Rule(NamedTuple):
     """A finding holds where its pattern is drawn and its context, if it needs one, is stated."""
 
-    pattern: Pattern
+    pattern: Pattern | VolumePattern
     context: Context | None
 
-    def holds(self, patterns: AbstractSet[Pattern], contexts: AbstractSet[Context]) -> bool:
+    def holds(self, patterns: AbstractSet[Pattern | VolumePattern], contexts: AbstractSet[Context]) -> bool:
         """Whether the finding is present."""
         return self.pattern in patterns and (self.context is None or self.context in contexts)
 
@@ -84,3 +93,16 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 
 FINDINGS = FindingSet(tuple(RULES))
 """The phantom's findings, in the order of its manifests."""
+
+VOLUME_RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "congestive_effusion": Rule(VolumePattern.EFFUSION, Context.HEART_FAILURE),
+        "contusion": Rule(VolumePattern.CONSOLIDATION, Context.TRAUMA),
+        "hemothorax": Rule(VolumePattern.EFFUSION, Context.TRAUMA),
+        "metastases": Rule(VolumePattern.NODULES, Context.CONSTITUTIONAL),
+        "pneumonia": Rule(VolumePattern.CONSOLIDATION, Context.INFECTION),
+        "pulmonary_embolism": Rule(VolumePattern.EMBOLUS, None),
+        "septic_emboli": Rule(VolumePattern.NODULES, Context.INFECTION),
+    }
+)
+"""The same for CT volumes."""

@@ -1,41 +1,19 @@
-"""Synthetic studies as files: DICOM images, a manifest, and beside it the truth that no model may read."""
+"""Synthetic radiographs as files."""
 
-import json
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from mediscan.manifest import Manifest
 from mediscan.phantom.cases import PhantomCase
+from mediscan.phantom.dataset import MANIFEST_NAME, TRUTH_NAME, WrittenImage, write_dataset
 from mediscan.phantom.dicom import spacing_mm
 from mediscan.phantom.forms import FileForm, encode
 from mediscan.phantom.image import Region
-from mediscan.phantom.notes import SECTIONS
-from mediscan.phantom.rules import FINDINGS
 from mediscan.progress import Progress, silent
-from mediscan.study import ImageMeta, ImageRef, NoteSection, Study
+from mediscan.study import ImageMeta
 
-MANIFEST_NAME, TRUTH_NAME = "manifest.parquet", "truth.parquet"
-_STAGE = "drawing studies"
-_MIN_STUDIES_FOR_WORKERS = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class WrittenImage:
-    """An image file and what is where on it; `path` is relative to the output folder."""
-
-    path: str
-    meta: ImageMeta
-    regions: tuple[Region, ...]
+__all__ = ["MANIFEST_NAME", "TRUTH_NAME", "write_studies"]
 
 
 def write_studies(
@@ -64,36 +42,13 @@ def write_studies(
     """
     for form in forms:
         form.require_codec()
-    written = _write_all(cases, out, forms=forms, workers=workers, progress=progress)
-    studies = [_study(case, written.get(case.study_id, ()), out) for case in cases]
-    manifest = out / MANIFEST_NAME
-    Manifest.of(studies, findings=FINDINGS, root=out, sections=SECTIONS).write(manifest)
-    truth = pa.Table.from_pylist([_truth_row(case, written.get(case.study_id, ())) for case in cases], _TRUTH_SCHEMA)
-    pq.write_table(truth, out / TRUTH_NAME)
-    return manifest
+    draw = partial(_write_images, out=out, forms=tuple(forms))
+    return write_dataset(cases, out, write_images=draw, workers=workers, progress=progress)
 
 
-def _write_all(
-    cases: Sequence[PhantomCase], out: Path, *, forms: Sequence[FileForm], workers: int, progress: Progress
-) -> dict[str, tuple[WrittenImage, ...]]:
-    """Study → its images, for the studies that keep theirs."""
-    out.mkdir(parents=True, exist_ok=True)
-    jobs = [(case, forms[index % len(forms)]) for index, case in enumerate(cases) if case.has_image]
-    written: dict[str, tuple[WrittenImage, ...]] = {}
-    with ExitStack() as stack:
-        draw = partial(_write_images, out=out)
-        results: Iterable[tuple[WrittenImage, ...]] = map(draw, jobs)
-        if workers > 1 and len(jobs) >= _MIN_STUDIES_FOR_WORKERS:
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
-            results = pool.map(draw, jobs, chunksize=16)
-        for (case, _), images in zip(jobs, results, strict=True):
-            written[case.study_id] = images
-            progress(_STAGE, len(written), len(jobs))
-    return written
-
-
-def _write_images(job: tuple[PhantomCase, FileForm], *, out: Path) -> tuple[WrittenImage, ...]:
-    case, form = job
+def _write_images(job: tuple[int, PhantomCase], *, out: Path, forms: Sequence[FileForm]) -> tuple[WrittenImage, ...]:
+    position, case = job
+    form = forms[position % len(forms)]
     images: list[WrittenImage] = []
     for shot in case.shots:
         drawn = case.draw(shot)
@@ -110,59 +65,8 @@ def _write_images(job: tuple[PhantomCase, FileForm], *, out: Path) -> tuple[Writ
             acquired_at=case.acquired_at,
             sha256=digest,
         )
-        images.append(WrittenImage(path=path, meta=meta, regions=drawn.regions))
+        images.append(WrittenImage(path=path, meta=meta, regions=tuple(_region(region) for region in drawn.regions)))
     return tuple(images)
-
-
-def _study(case: PhantomCase, images: Sequence[WrittenImage], out: Path) -> Study:
-    written_at = case.acquired_at - timedelta(minutes=45)
-    note = tuple(NoteSection(name=name, text=text, at=written_at) for name, text in case.note.sections.items())
-    return Study(
-        study_id=case.study_id,
-        patient_id=case.patient_id,
-        images=tuple(ImageRef(path=str((out / image.path).absolute()), meta=image.meta) for image in images),
-        note=note if case.has_note else (),
-        split=case.split,
-        age_years=float(case.age_years),
-        sex=case.sex,
-        labels=case.labels,
-    )
-
-
-_TRUTH_COLUMNS = ("study_id", "patterns", "contexts", "pain_side", "images", "phrases", "findings")
-_TRUTH_SCHEMA = pa.schema([(name, pa.string()) for name in _TRUTH_COLUMNS])
-
-
-def _truth_row(case: PhantomCase, images: Sequence[WrittenImage]) -> dict[str, str | None]:
-    """One row of the truth; the columns after `study_id` are JSON, but for the side of pain."""
-    note = case.note
-    return {
-        "study_id": case.study_id,
-        "patterns": json.dumps(sorted(case.patterns)),
-        "contexts": json.dumps(sorted(case.contexts)),
-        "pain_side": note.pain_side.value if note.pain_side and case.has_note else None,
-        "images": json.dumps(
-            [
-                {"path": image.path, "view": image.meta.view, "regions": [_region(region) for region in image.regions]}
-                for image in images
-            ]
-        ),
-        "phrases": json.dumps(
-            [
-                {
-                    "section": span.section,
-                    "start": span.start,
-                    "stop": span.stop,
-                    "role": span.role,
-                    "context": span.context,
-                    "text": note.text(span),
-                }
-                for span in note.spans
-                if case.has_note
-            ]
-        ),
-        "findings": json.dumps(case.truth),
-    }
 
 
 def _region(region: Region) -> dict[str, object]:

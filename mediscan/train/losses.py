@@ -57,29 +57,39 @@ class DiagnosisLoss:
             logits: (B, F).
             labels: (B, F), NaN where unknown.
         """
-        terms = []
-        if self._independent:
-            terms.append(self._findings_loss(logits[:, self._independent], labels[:, self._independent]))
-        for members, weights in zip(self._groups, self._group_weights, strict=True):
-            terms.append(self._group_loss(logits[:, members], labels[:, members], weights))
-        losses = torch.cat(terms)
         # A batch without any known label teaches nothing, and must not turn into NaN.
-        return losses.mean() if len(losses) else logits.sum() * 0.0
+        return self.total(logits, labels) / max(self.count(labels), 1)
+
+    def total(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Sum of the losses of what is known; arguments as above."""
+        total = logits.sum() * 0.0  # so that there is always something to differentiate
+        if self._independent:
+            total = total + self._findings_loss(logits[:, self._independent], labels[:, self._independent])
+        for members, weights in zip(self._groups, self._group_weights, strict=True):
+            total = total + self._group_loss(logits[:, members], labels[:, members], weights)
+        return total
+
+    def count(self, labels: Tensor) -> int:
+        """How many losses such a sum has: known findings, and class groups of which all members are known."""
+        known = ~labels.isnan()
+        groups = [known[:, members].all(dim=1).sum() for members in self._groups]
+        return int(known[:, self._independent].sum() + sum(groups))
 
     def _findings_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         known = ~labels.isnan()
         target = labels.nan_to_num() * (1 - 2 * self._smoothing) + self._smoothing
         losses = functional.binary_cross_entropy_with_logits(
-            logits, target, pos_weight=self._positive_weight, reduction="none"
+            logits, target, pos_weight=self._positive_weight.to(logits.device), reduction="none"
         )
-        return losses[known]
+        return losses[known].sum()
 
     def _group_loss(self, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         known = ~labels.isnan().any(dim=1)
-        return functional.cross_entropy(
+        losses = functional.cross_entropy(
             logits[known],
             labels[known].argmax(dim=1),
-            weight=weights,
+            weight=weights.to(logits.device),
             label_smoothing=self._smoothing,
             reduction="none",
         )
+        return losses.sum()

@@ -95,5 +95,6 @@ def cache_text_features(
     """
     for start in range(0, len(studies.notes), _ENCODED_AT_ONCE):
         chunk = studies.notes[start : start + _ENCODED_AT_ONCE]
-        studies.features.extend(tokens.to(dtype) for tokens in network.text_encoder.encode(chunk, pad_id=pad_id))
+        encoded = network.text_encoder.encode(chunk, pad_id=pad_id)
+        studies.features.extend(tokens.to("cpu", dtype) for tokens in encoded)
         progress(stage, len(studies.features), len(studies.notes))

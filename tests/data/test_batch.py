@@ -22,7 +22,7 @@ def tokens(width=5):
 def batch():
     images, image_mask = stack_images(stacks(), size=8)
     text, text_mask = stack_tokens(tokens(), width=5)
-    return StudyBatch(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
+    return StudyBatch.of(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])

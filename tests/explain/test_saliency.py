@@ -10,7 +10,7 @@ from mediscan.diagnosis import Heatmap
 from mediscan.explain import saliency
 from mediscan.explain.saliency import image_heatmaps
 from mediscan.findings import FindingSet
-from mediscan.model.fusion import Fused
+from mediscan.model.fusion import Fusion
 from mediscan.model.image import ImageEncoder
 from mediscan.model.inference import prepare
 from mediscan.model.network import DiagnosisNetwork
@@ -38,17 +38,16 @@ def draw(rng, *, spot):
     return np.clip(pixels, 0, 255), (row, column)
 
 
-class _Brightness(nn.Module):
-    """Stands for the fusion: what it says of the images is the mean of their tokens, or one token alone."""
+class _Brightness(Fusion):
+    """The logit is the mean of the image tokens' first channel, or that of one cell."""
 
-    def __init__(self, *, cell=None):
+    def __init__(self, *, cell):
         super().__init__()
         self.cell = cell
 
-    def forward(self, image, *_):
-        empty = image.new_zeros(len(image), image.shape[2])
-        read = image.mean(dim=1) if self.cell is None else image[:, self.cell]
-        return Fused(image_alone=empty, text_alone=empty, image=read, text=empty)
+    def forward(self, streams):
+        read = streams.image.mean(dim=1) if self.cell is None else streams.image[:, self.cell]
+        return read[:, :1]
 
 
 def make_finder(tiny_text_encoder, *, cell=None):
@@ -57,11 +56,9 @@ def make_finder(tiny_text_encoder, *, cell=None):
     network.image_encoder = ImageEncoder(nn.AvgPool2d(SIZE // 8), channels=1)
     network.image_projection = nn.Linear(1, 32, bias=False)
     network.fusion = _Brightness(cell=cell)
-    network.head = nn.Linear(4 * 32, 1, bias=False)
     with torch.no_grad():
-        for layer in (network.image_projection, network.head):
-            layer.weight.zero_()
-            layer.weight[0, 0] = 1.0
+        network.image_projection.weight.zero_()
+        network.image_projection.weight[0, 0] = 1.0
     return network.eval()
 
 
@@ -78,7 +75,7 @@ def save(path, pixels):
 def heatmaps_of(network, *images, finding=0):
     example = read_example(Study(study_id="S1", patient_id="P1", images=images), DATA)
     width = network.text_encoder.width
-    batch = prepare([example], features=[torch.zeros(0, width)], width=width, size=SIZE)
+    batch = prepare([example], features=[torch.zeros(0, width)], width=width, config=DATA)
     return image_heatmaps(network, batch, example, finding=finding)
 
 
@@ -164,7 +161,7 @@ def test_the_order_of_images_does_not_change_their_heatmaps(finder, tmp_path):
 def test_a_study_without_images_has_no_heatmap(finder, make_study):
     example = read_example(make_study(images=0), DATA)
     width = finder.text_encoder.width
-    batch = prepare([example], features=[torch.randn(4, width)], width=width, size=SIZE)
+    batch = prepare([example], features=[torch.randn(4, width)], width=width, config=DATA)
 
     assert image_heatmaps(finder, batch, example, finding=0) == ()
 
@@ -172,7 +169,7 @@ def test_a_study_without_images_has_no_heatmap(finder, make_study):
 def test_what_speaks_for_nothing_leaves_the_heatmap_empty(tiny_text_encoder, tmp_path):
     network = make_network(tiny_text_encoder).eval()
     with torch.no_grad():
-        network.head[-1].weight.zero_()
+        network.fusion.head.layers[-1].weight.zero_()
     (heatmap,) = heatmaps_of(network, save(tmp_path / "spot.png", draw(np.random.default_rng(0), spot=True)[0]))
 
     assert not heatmap.values.any()
@@ -183,8 +180,9 @@ def test_the_scale_is_that_of_the_pixels_that_can_be_seen(make_png, monkeypatch)
     path = make_png(height=24, width=64)
     study = Study(study_id="S", patient_id="P", images=(ImageRef(path=str(path)),))
     example = read_example(study, DataConfig(image_size=32))
-    support = np.zeros((1, 8, 8), dtype=np.float32)
-    support[0, 0, 0], support[0, 4, 4] = 1.0, 0.2
+    cells = np.zeros((1, 8, 8), dtype=np.float32)
+    cells[0, 0, 0], cells[0, 4, 4] = 1.0, 0.2
+    support = saliency._Support(planes=cells, volumes=np.zeros((0, 0, 0, 0), dtype=np.float32))
     monkeypatch.setattr(saliency, "_support", lambda *_, **__: support)
 
     (heatmap,) = image_heatmaps(None, None, example, finding=0)

@@ -67,14 +67,14 @@ def network(tiny_text_encoder):
     config = ModelConfig(text_encoder=str(tiny_text_encoder), text_window=64, width=16, heads=2, fusion_layers=1)
     built = DiagnosisNetwork(config, findings=FINDINGS, text_encoder=build_text_encoder(config))
     with torch.no_grad():
-        for parameter in built.head.parameters():
+        for parameter in built.fusion.head.parameters():
             parameter.mul_(4.0)
     return built.eval()
 
 
 def make_batch(*, images=2, tokens=7):
     generator = torch.Generator().manual_seed(0)
-    return StudyBatch(
+    return StudyBatch.of(
         images=torch.randn(1, images, 1, 32, 32, generator=generator),
         image_mask=torch.ones(1, images, dtype=torch.bool),
         text=torch.randn(1, tokens, 32, generator=generator),
@@ -100,7 +100,7 @@ def test_the_share_of_the_image_is_the_mean_of_what_it_adds_first_and_last(netwo
 
     def answer(**there):
         images, tokens = there["image"], there["note"]
-        kept = StudyBatch(
+        kept = StudyBatch.of(
             images=batch.images,
             image_mask=batch.image_mask & images,
             text=batch.text,

@@ -25,7 +25,7 @@ def network(tiny_text_encoder):
     config = ModelConfig(text_encoder=str(tiny_text_encoder), text_window=64, width=16, heads=2, fusion_layers=1)
     built = DiagnosisNetwork(config, findings=FINDINGS, text_encoder=build_text_encoder(config))
     with torch.no_grad():
-        for parameter in (*built.head.parameters(), *built.text_projection.parameters()):
+        for parameter in (*built.fusion.head.parameters(), *built.text_projection.parameters()):
             parameter.mul_(3.0)
     return built.eval()
 
@@ -45,7 +45,7 @@ def study(make_study):
 @torch.no_grad()
 def batch_of(network, tokenizer, example, text):
     features = network.text_encoder.encode([tokenizer(text)], pad_id=tokenizer.pad_id)
-    return prepare([example], features=features, width=network.text_encoder.width, size=DATA.image_size)
+    return prepare([example], features=features, width=network.text_encoder.width, config=DATA)
 
 
 @torch.no_grad()

@@ -110,7 +110,7 @@ def answers(network, tokenizer):
     generator = torch.Generator().manual_seed(0)
     notes = [tokenizer(text) for text in ("fever and cough", "pain " * 90)]
     features = network.text_encoder.encode(notes, pad_id=tokenizer.pad_id)
-    batch = StudyBatch(
+    batch = StudyBatch.of(
         images=torch.randn(1, 2, 1, 32, 32, generator=generator),
         image_mask=torch.ones(1, 2, dtype=torch.bool),
         text=features[1][None],

@@ -1,14 +1,46 @@
+import importlib.util
+import json
+
 import pytest
 import torch
+from torch import nn
 
 from mediscan.errors import ConfigError
-from mediscan.model.image import ENCODERS, ImageFeatures, build_image_encoder, grid_positions
+from mediscan.model.image import (
+    ENCODERS,
+    VOLUME_ENCODERS,
+    ImageEncoder,
+    ImageFeatures,
+    Intensity,
+    build_image_encoder,
+    build_volume_encoder,
+    grid_positions,
+    restore_image_encoder,
+)
+
+HAS_EINOPS = importlib.util.find_spec("einops") is not None
+NEED_EINOPS = {"vit", "swin", "vit-3d", "swin-3d"}
 
 
-@pytest.fixture(params=ENCODERS)
+def buildable(names):
+    return [
+        pytest.param(
+            name, marks=[pytest.mark.skipif(name in NEED_EINOPS and not HAS_EINOPS, reason="einops is not installed")]
+        )
+        for name in names
+    ]
+
+
+@pytest.fixture(params=buildable(ENCODERS))
 def encoder(request):
     torch.manual_seed(0)
     return build_image_encoder(request.param).eval()
+
+
+@pytest.fixture(params=buildable(VOLUME_ENCODERS))
+def volume_encoder(request):
+    torch.manual_seed(0)
+    return build_volume_encoder(request.param).eval()
 
 
 @torch.inference_mode()
@@ -40,6 +72,56 @@ def test_a_spot_shows_most_at_its_own_place_in_the_grid(encoder):
         assert divmod(int(quarters.argmax()), 2) == (row, column)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("side", [33, 100])
+def test_any_side_gives_a_grid_over_the_whole_image(encoder, side):
+    grid = encoder(torch.randn(1, 1, side, side)).grid
+
+    assert torch.isfinite(grid).all()
+    last_row = torch.zeros(1, 1, side, side)
+    last_row[..., -side // 8 :, :] = 5.0  # would be lost if sides were cut to a multiple of the patch
+    assert not torch.allclose(encoder(last_row).grid, encoder(torch.zeros_like(last_row)).grid, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_batch_of_three_equals_three_singles(encoder):
+    images = torch.randn(3, 1, 64, 64)
+
+    together = encoder(images).grid
+    one_by_one = torch.cat([encoder(image[None]).grid for image in images])
+
+    assert torch.allclose(together, one_by_one, atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("shape", [(32, 64, 64), (8, 32, 32), (20, 40, 40)])
+def test_each_volume_encoder_gives_its_promised_channels_on_a_grid_of_three_axes(volume_encoder, shape):
+    features = volume_encoder(torch.randn(2, 1, *shape))
+
+    assert features.grid.shape[:2] == (2, volume_encoder.channels)
+    assert len(features.cells) == 3
+    assert features.tokens.shape == (
+        2,
+        features.cells[0] * features.cells[1] * features.cells[2],
+        features.grid.shape[1],
+    )
+    assert torch.isfinite(features.grid).all()
+
+
+@torch.inference_mode()
+def test_a_spot_in_a_volume_shows_most_in_its_own_octant(volume_encoder):
+    shape = (64, 64, 64)  # at least two cells along each axis, in every network
+    plain = torch.randn(1, 1, *shape) * 0.1
+    for octant in ((0, 0, 0), (1, 0, 1), (0, 1, 1)):
+        spotted = plain.clone()
+        depth, row, column = (32 * half + 8 for half in octant)
+        spotted[..., depth : depth + 16, row : row + 16, column : column + 16] += 4.0
+        change = (volume_encoder(spotted).grid - volume_encoder(plain).grid).norm(dim=1)[0]
+        d, h, w = (cells // 2 for cells in change.shape)
+        octants = change.reshape(2, d, 2, h, 2, w).sum(dim=(1, 3, 5))
+        assert tuple(int(at) for at in torch.unravel_index(octants.argmax(), octants.shape)) == octant
+
+
 def test_tokens_are_the_grid_row_by_row():
     grid = torch.randn(2, 5, 3, 4)
     tokens = ImageFeatures(grid=grid).tokens
@@ -55,17 +137,106 @@ def test_the_small_encoder_gives_64_tokens_at_128_pixels():
         assert build_image_encoder("resnet-small").eval()(torch.randn(1, 1, 128, 128)).tokens.shape[1] == 64
 
 
+def test_the_small_volume_encoder_gives_256_tokens_of_32_slices():
+    with torch.inference_mode():
+        features = build_volume_encoder("resnet-small-3d").eval()(torch.randn(1, 1, 32, 64, 64))
+
+    assert features.cells == (4, 8, 8)
+
+
 def test_an_unknown_encoder_is_refused_with_the_list():
     with pytest.raises(ConfigError, match=r"no image encoder 'vgg'. Choose one of: resnet-small, "):
         build_image_encoder("vgg")
+    with pytest.raises(ConfigError, match=r"no volume encoder 'resnet18'. Choose one of: resnet-small-3d, "):
+        build_volume_encoder("resnet18")
 
 
-@pytest.mark.parametrize(("height", "width", "channels"), [(8, 8, 128), (8, 8, 16), (7, 5, 30), (16, 16, 32)])
-def test_grid_positions_differ_everywhere(height, width, channels):
-    positions = grid_positions(height, width, channels=channels)
+@pytest.mark.skipif(HAS_EINOPS, reason="einops is installed")
+def test_a_transformer_of_monai_without_einops_is_refused_with_the_remedy():
+    with pytest.raises(
+        ConfigError, match=r"'vit' needs einops, which is not installed. Install it: pip install einops"
+    ):
+        build_image_encoder("vit")
 
-    assert positions.shape == (height * width, channels)
-    distance = torch.cdist(positions, positions) + torch.eye(height * width) * 9
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", buildable([*ENCODERS, *VOLUME_ENCODERS]))
+def test_an_encoder_is_restored_from_its_json_and_its_weights(name):
+    torch.manual_seed(1)
+    build = build_image_encoder if name in ENCODERS else build_volume_encoder
+    encoder = build(name).eval()
+    encoder.intensity = Intensity(mean=(0.5,), deviation=(0.25,))
+
+    restored = restore_image_encoder(json.loads(json.dumps(encoder.config)))
+    restored.load_state_dict(encoder.state_dict())
+
+    images = torch.randn(1, 1, 64, 64) if name in ENCODERS else torch.randn(1, 1, 32, 32, 32)
+    assert torch.equal(restored.eval()(images).grid, encoder(images).grid)
+    assert restored.intensity == encoder.intensity
+
+
+def test_intensity_brings_the_percentiles_of_each_image_to_the_expected_range():
+    grey = torch.linspace(-0.2, 1.2, 10_000).clamp(0, 1).reshape(1, 1, 100, 100)
+    images = torch.cat([(grey - grey.mean()) / grey.std(), grey * 50 + 7])
+    scaled = Intensity(mean=(0.5, 0.4), deviation=(1 / 2048, 0.2))(images)
+
+    expected = torch.cat([(grey - 0.5) * 2048, (grey - 0.4) / 0.2], dim=1)
+    assert torch.allclose(scaled, expected.expand(2, -1, -1, -1), atol=0.05)
+
+
+def test_intensity_of_a_constant_image_is_finite():
+    assert torch.isfinite(Intensity(mean=(0.5,), deviation=(0.2,))(torch.zeros(1, 1, 8, 8))).all()
+
+
+def test_a_few_burnt_in_marks_do_not_change_the_intensity_of_the_rest():
+    grey = torch.rand(1, 1, 100, 100)
+    marked = grey.clone()
+    marked[0, 0, 0, :30] = 40.0
+    intensity = Intensity(mean=(0.0,), deviation=(1.0,))
+
+    assert float((intensity(marked) - intensity(grey))[0, 0, 1:].abs().max()) < 0.02
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "efficientnet-b0", "resnet-small-3d"])
+def test_each_weight_of_an_encoder_learns(name):
+    encoder = restore_image_encoder({"library": "monai", "name": name, "intensity": None, "pretrained": False})
+    encoder(torch.randn(2, 1, *[64] * (3 if "3d" in name else 2))).grid.square().mean().backward()
+
+    assert [name for name, parameter in encoder.named_parameters() if parameter.grad is None] == []
+
+
+def test_a_batch_norm_that_rests_keeps_its_statistics_in_training():
+    encoder = build_image_encoder("resnet-small").train()
+    for parameter in encoder.network.layer1.parameters():
+        parameter.requires_grad = False
+    before = {name: value.clone() for name, value in encoder.network.state_dict().items()}
+
+    encoder.train()(torch.randn(4, 1, 64, 64))
+
+    changed = {
+        name.split(".")[0] for name, value in encoder.network.state_dict().items() if not value.equal(before[name])
+    }
+    assert changed == {"bn1", "layer2", "layer3", "layer4"}
+
+
+def test_an_encoder_of_any_body_has_layers_and_a_network():
+    body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3))
+    encoder = ImageEncoder(body, channels=4)
+
+    assert encoder.network is body
+    assert len(encoder.layers()) == 2  # the norm belongs to the convolution before it
+
+
+@pytest.mark.parametrize(
+    ("cells", "channels"),
+    [((8, 8), 128), ((8, 8), 16), ((7, 5), 30), ((16, 16), 32), ((4, 8, 8), 128), ((2, 3, 5), 20)],
+)
+def test_grid_positions_differ_everywhere(cells, channels):
+    positions = grid_positions(*cells, channels=channels)
+    count = len(positions)
+
+    assert positions.shape == (torch.tensor(cells).prod(), channels)
+    distance = torch.cdist(positions, positions) + torch.eye(count) * 9
     assert float(distance.min()) > 0.1
 
 
@@ -75,3 +246,13 @@ def test_grid_positions_keep_their_meaning_in_another_grid():
     row = grid_positions(2, 2, channels=16)[0, 0]
     fine = grid_positions(4, 4, channels=16)[:, 0].reshape(4, 4)
     assert fine[0, 0] < row < fine[1, 0]
+
+
+def test_grid_positions_of_a_volume_give_each_axis_its_own_channels():
+    positions = grid_positions(2, 3, 4, channels=24).reshape(2, 3, 4, 3, 8)
+
+    for axis in range(3):
+        others = [other for other in range(3) if other != axis]
+        told = positions[..., axis, :]
+        first = told.index_select(others[0], torch.tensor([0])).index_select(others[1], torch.tensor([0]))
+        assert torch.equal(told, first.expand_as(told))

@@ -1,3 +1,5 @@
+import math
+
 from dataclasses import replace
 
 import pytest
@@ -42,7 +44,7 @@ def batch_of(network, tiny_text_encoder):
         with torch.no_grad():
             features = network.text_encoder.encode([tokenizer(text) for _, text in studies], pad_id=tokenizer.pad_id)
         text, text_mask = stack_tokens(features, width=network.text_encoder.width)
-        return StudyBatch(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
+        return StudyBatch.of(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
 
     return build
 
@@ -57,7 +59,7 @@ def padded(batch, *, planes=2, tokens=9):
     text_mask = torch.cat([batch.text_mask, torch.zeros(studies, tokens, dtype=torch.bool)], dim=1)
     images[~image_mask] = torch.randn(images[~image_mask].shape, generator=generator) * 1e3
     text[~text_mask] = torch.randn(text[~text_mask].shape, generator=generator) * 1e3
-    return StudyBatch(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
+    return StudyBatch.of(images=images, image_mask=image_mask, text=text, text_mask=text_mask)
 
 
 @torch.inference_mode()
@@ -154,9 +156,9 @@ def test_note_and_images_both_reach_the_logits(network, batch_of):
 @torch.inference_mode()
 def test_answering_from_the_grid_is_answering(network, batch_of):
     batch = batch_of(STUDIES)
-    grid, shape = network.image_tokens(batch.images, batch.image_mask)
-    answered = network.answer(batch, image_grid=grid)
+    images = network.encode_images(batch)
+    answered = network.answer(batch, images=images)
 
     assert torch.equal(answered.logits, network(batch).logits)
-    assert grid.shape == (len(STUDIES), 3, shape[0] * shape[1], 32)
-    assert not grid[~batch.image_mask].any()
+    assert images.planes.shape == (len(STUDIES), 3, math.prod(images.plane_cells), 32)
+    assert not images.planes[~batch.image_mask].any()

@@ -17,6 +17,7 @@ import pytest
 from mediscan.errors import ConfigError
 from mediscan.manifest import Manifest
 from mediscan.phantom import FINDINGS, PhantomOptions, make_cases, write_studies
+from mediscan.phantom.__main__ import main
 from mediscan.phantom.forms import FileForm, encode
 from mediscan.phantom.image import MAX_VALUE
 from mediscan.phantom.sample import TABLE_NAME, write_sample
@@ -212,6 +213,33 @@ def test_the_command_writes_a_data_set(tmp_path):
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == str(tmp_path / "manifest.parquet")
     assert len(Manifest.read(tmp_path / "manifest.parquet")) == 3
+
+
+@pytest.mark.parametrize(
+    ("task", "finding", "section"),
+    [
+        ("laterality", "laterality_agrees", "history"),
+        ("volumes", "pulmonary_embolism", "history"),
+        ("alignment", "nodule", "impression"),
+    ],
+)
+def test_the_command_writes_every_task(tmp_path, monkeypatch, capsys, task, finding, section):
+    arguments = ["phantom", "--out", str(tmp_path), "--task", task, "--studies", "3", "--size", "64"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert main() == 0
+    manifest = Manifest.read(Path(capsys.readouterr().out.strip()))
+    assert finding in manifest.findings.names
+    assert section in manifest.note_sections
+    for study in manifest.studies():
+        for image in study.images:
+            assert read_image(image.path, expected_sha256=image.meta.sha256).values.shape[1:] == (64, 64)
+
+
+def test_the_command_has_no_sample_of_other_tasks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["phantom", "--out", str(tmp_path / "out"), "--task", "volumes", "--sample"])
+    assert main() == 1
+    assert "no sample of task 'volumes'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_refuses_what_cannot_be_drawn(tmp_path):

@@ -137,6 +137,21 @@ def test_a_discharge_summary_is_split_and_its_imaging_is_not_history() -> None:
         "Indcation - cough\nFindngs - clear\nImpresion - normal",
         "Indcation\ncough\n\nFindngs\nclear\n\nImpresion\nnormal",
         "INDICATION: cough\n----------\nFINDINGS: clear\n**********\nOPINION: normal\n==========",
+        "Indication\tcough\nFindings\t\tclear\nImpression\tnormal",
+        "Indication | cough\nFindings | clear\nImpression | normal",
+        "INDICATION:- cough\nFINDINGS:-\nclear\nIMPRESSION :- normal",
+        "Indication:: cough\nFindings:-- clear\nImpression:=> normal",
+        "Indication — cough\nFindings—clear\nImpression -- normal",
+        "INDICATION- cough\nFINDINGS- clear\nIMPRESSION- normal",
+        "Indication = cough\nFindings = clear\nImpression := normal",
+        "Indication ..... cough\nFindings … clear\nImpression ........ normal",
+        "Indication        cough\nFindings          clear\nImpression        normal",
+        "<b>Indication:</b> cough\n<b>Findings</b>: clear\n<h3>Impression</h3>\nnormal",
+        "<<Indication>>\ncough\n\n{FINDINGS}\nclear\n\n(Impression) normal",
+        "'Indication': cough\n'Findings': clear\n\u201cImpression\u201d: normal",
+        "==========\nINDICATION\n==========\ncough\n\n~~~ Findings ~~~\nclear\n\nImp\n---\nnormal",
+        "+------------+\n| INDICATION |\n+------------+\ncough\n\n│ FINDINGS │\nclear\n\n#### Impression:\nnormal",
+        "> Indication: cough\n➢ Findings: clear\n■ Impression: normal",
     ],
 )
 def test_the_layouts_of_headings_are_known(text: str) -> None:
@@ -171,6 +186,30 @@ def test_the_layouts_of_headings_are_known(text: str) -> None:
         ("Addendum, dictated 14 March 2019 08:15", "addendum"),
         ("Supplementary report", "addendum"),
         ("Narrative", "findings"),
+        ("Clinical details provided", "history"),
+        ("Relevant past medical, surgical and mental health history", "history"),
+        ("HPC", "history"),
+        ("PC", "indication"),
+        ("Referrer's question", "indication"),
+        ("Baseline nursing observations", "vitals"),
+        ("Discharge vital signs", "vitals"),
+        ("Examination findings on admission", "exam"),
+        ("Most recent comparison", "comparison"),
+        ("Prior relevant studies", "comparison"),
+        ("Prior CT/MRI", "comparison"),
+        ("Musculoskeletal findings", "findings"),
+        ("Abdominal findngs", "findings"),
+        ("Observations on the admission radiograph", "findings"),
+        ("Conclusion and opinion", "impression"),
+        ("Suggested next steps", "recommendation"),
+        ("Laboratory results on discharge", "labs"),
+        ("Drug allergies and sensitivities", "allergies"),
+        ("Hospital course and treatment", "hospital_course"),
+        ("Brief summary of hospital course", "hospital_course"),
+        ("Instructions given to the patient", "instructions"),
+        ("Safety-net advice", "instructions"),
+        ("Medications stopped", "medications"),
+        ("Plan and requested actions", "plan"),
     ],
 )
 def test_headings_open_their_sections(heading: str, name: str) -> None:
@@ -195,6 +234,8 @@ def test_other_phrases_are_no_headings(phrase: str) -> None:
         "Opacity.\nVitals: not known.\nMass.",
         "The findings: opacity. Findings are consistent with pneumonia.",
         "1. Indication of trauma.\n2. Impression of the aorta.\n3. Examination is limited.",
+        "Findings  are those of oedema.\nHistory  of surgery is noted.",
+        "history- as above. Examination - limited; technique = poor.",
     ],
 )
 def test_colons_within_findings_do_not_split_them(findings: str) -> None:
@@ -222,6 +263,12 @@ def test_colons_within_findings_do_not_split_them(findings: str) -> None:
         "\nCXR: Opacity.",
         "\n[Opinion] Opacity.",
         "\nMISUNDERSTOOD - Opacity.",
+        "\nABDOMINAL FINDINGS- Opacity.",
+        "\nabdominal findngs: Opacity.",
+        "\nSHOWN ON THE PICTURES:- Opacity.",
+        "\nFindings\tOpacity.",
+        "\n<b>Image review</b> Opacity.",
+        "\nABDOMINAL OBSERVATIONS; Opacity.",
     ],
 )
 @pytest.mark.parametrize("heading", ["INDICATION", "CLINICAL HISTORY", "EXAM", "Reason for exam"])
@@ -406,6 +453,56 @@ def test_signatures_are_no_part_of_the_impression() -> None:
     }
 
 
+def test_observations_of_a_clinical_note_are_vital_signs_where_it_has_some() -> None:
+    rest = "\n\nMEDICATIONS: none.\n\nPLAN: rest."
+    assert _split(f"OBSERVATIONS: BP 120/80, HR 72.{rest}")["vitals"] == "BP 120/80, HR 72."
+    assert _safe(f"OBSERVATIONS: The lungs are clear, HR and BP not known.{rest}") == ""
+    assert _safe("OBSERVATIONS: BP 120/80, HR 72.\n\nIMPRESSION: normal.") == ""
+
+
+def test_the_name_of_an_examination_in_capitals_below_its_heading_is_no_heading() -> None:
+    text = "EXAM TYPE\nCTA CHEST W WO CONTRAST\n\nFINDINGS\nclear."
+    assert _split(text) == {"exam": "CTA CHEST W WO CONTRAST", "findings": "clear."}
+
+
+def test_a_list_keeps_its_entries_that_look_like_headings() -> None:
+    allergies = "Sulfa drugs: rash\nLatex"
+    assert _split(f"ALLERGIES\n{allergies}\n\nMEDICATIONS\nnone")["allergies"] == allergies
+
+
+@pytest.mark.parametrize("unknown", [" BODY: ", "\nBody: ", "\nBODY: ", "\nBody = "])
+def test_an_unknown_heading_ends_the_medical_history_of_a_report(unknown: str) -> None:
+    sign = " = " if "=" in unknown else ": "
+    heading = "MEDICAL HISTORY" if unknown.isupper() else "Medical history"
+    assert _safe(f"{heading}{sign}Asthma.{unknown}Shadowing at the base.\n\nIMPRESSION{sign}normal.") == "Asthma."
+
+
+@pytest.mark.parametrize("heading", ["CC", "O/E", "PMH"])
+def test_a_short_heading_may_be_underlined(heading: str) -> None:
+    (found,) = _split(f"{heading}\n{'_' * len(heading)}\nwords.").values()
+    assert found == "words."
+
+
+def test_a_title_with_nothing_below_it_is_a_note() -> None:
+    assert _split("FINAL REPORT\n\nINDICATION: cough.") == {"note": "FINAL REPORT", "indication": "cough."}
+
+
+def test_a_number_that_ends_a_sentence_on_the_next_line_is_kept() -> None:
+    assert _split("PLAN: off oxygen by day\n4.\n\nMEDICATIONS: none.")["plan"] == "off oxygen by day\n4."
+
+
+@pytest.mark.parametrize(
+    "role", ["Specialist Registrar in Radiology", "Dept. of Radiology, Ext 4410", "14/03/2019 10:22"]
+)
+def test_who_signs_may_take_several_lines(role: str) -> None:
+    found = _split(f"IMPRESSION: normal.\n\nVerified by: A. Reader\n{role}")
+    assert found == {"impression": "normal.", "signature": f"A. Reader\n{role}"}
+
+
+def test_a_letter_ends_with_its_closing() -> None:
+    assert _split("IMPRESSION: normal.\n\nYours sincerely,\nDr A. Reader")["impression"] == "normal."
+
+
 def test_spans_count_the_characters_of_the_note() -> None:
     for span in section_spans(_MIMIC_CXR):
         assert _MIMIC_CXR[span.start : span.end] == _split(_MIMIC_CXR)[span.name]
@@ -417,9 +514,14 @@ def test_nothing_but_headings_and_space_is_lost() -> None:
         assert word in kept
 
 
-@pytest.mark.parametrize("unit", [" ", "\n", "\t", "A: ", "a. a. :", "- ", "1. ", "_", "*", "HISTORY (", "ADDENDUM by ",
-                                  "INDICATION: the lungs ", "there is ", "Dictated: 1/1/", "FINDINGS: a\n***\n",
-                                  "FINDINGS: The lungs are clear.\n\n"])  # fmt: skip
+_UNITS = (
+    *(" ", "\n", "\t", "A: ", "a. a. :", "- ", "1. ", "_", "*", "<b>", "A- ", "\u2014", "| ", "..", "A\t"),
+    *("HISTORY (", "HISTORY | ", "ADDENDUM by ", "INDICATION: the lungs ", "there is ", "Dictated: 1/1/"),
+    *("FINDINGS: a\n***\n", "FINDINGS: The lungs are clear.\n\n", "Signed by: A\nB C\n"),
+)
+
+
+@pytest.mark.parametrize("unit", _UNITS)
 def test_time_grows_with_length_only(unit: str) -> None:
     def seconds(length: int) -> float:
         text = "HISTORY: x" + unit * (length // len(unit)) + "\n"

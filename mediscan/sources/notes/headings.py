@@ -12,17 +12,27 @@ from enum import Enum
 from functools import lru_cache
 from itertools import takewhile
 
+from mediscan.sources.notes.letterheads import LINE
 from mediscan.sources.notes.spelling import Spelling
-from mediscan.sources.notes.vocabulary import LINE, OPEN, PARAGRAPH, phrases
+from mediscan.sources.notes.vocabulary import OPEN, PARAGRAPH, phrases
 from mediscan.sources.notes.words import (
+    ADVISED,
+    ADVISING,
     EARLIER,
+    GIVEN,
     HEADS,
     KNOWN_BEFORE,
     LEADS,
+    OF_CLINICIANS,
+    OF_HISTORIES,
     OF_IMAGES,
+    OF_LABORATORIES,
+    OF_PATIENTS,
     OF_READING,
+    OF_RESULTS,
     PLAIN,
     PREPOSITIONS,
+    SETTINGS,
     STUDIES,
     SUBHEADINGS,
     SUPPLIED,
@@ -82,13 +92,18 @@ class Heading:
         """Whether its section is written before anybody knows what the image shows."""
         return self.name in LEAKAGE_SAFE
 
+    @property
+    def is_title(self) -> bool:
+        """Whether the phrase may as well be the name of a study of images ("CHEST EXAMINATION")."""
+        return self.name == "exam" and self.likeness is Likeness.COMPOSED and self.scope is Scope.PARAGRAPH
+
 
 ADDENDUM = Heading(name="addendum", scope=Scope.OPEN)
 SIGNATURE = Heading(name="signature", scope=Scope.LINE)
 
 _MOST_WORDS = 8
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_EDGES = " \t*_#=~<>[]|:.-–"
+_EDGES = " \t*_#=~<>[]{}|:.+\"'\u201c\u201d\u2018\u2019-–—"
 _JOINT = re.compile(r"\s*(?:/|&|\+|,|\band\b|\bor\b)\s*")
 _WORD = re.compile(r"[a-z][a-z'-]*")
 
@@ -166,8 +181,13 @@ def _joint(parts: list[Heading | None]) -> Heading | None:
     known = [part for part in parts if part]
     if len(parts) < 2 or len(known) < len(parts):
         return None
-    concluding = [part for part in known if part.name in CONCLUSIVE]
+    concluding = [part for part in known if part.name in CONCLUSIVE - {"recommendation"}]
+    course = [part for part in known if part.name == "hospital_course"]
+    if course and not concluding:
+        return course[0]  # "Hospital course and treatment"
+    concluding = concluding or [part for part in known if part.name in CONCLUSIVE]
     others = [part for part in known if not part.is_safe]
+    others = [part for part in others if part.name != "imaging"] or others  # "Prior CT/MRI"
     return next(iter(concluding), (others or known[:1])[-1])
 
 
@@ -185,35 +205,64 @@ def _composed(key: str) -> Heading | None:
     Its chief words stand before the first preposition. A `LEAKAGE_SAFE` section is opened only where no word of the
     phrase is unknown or names another section; any other where a chief word is the first or the last.
     """
-    words = [_meant(word) for word in _WORD.findall(key)]
+    words = [_meant(word) for word in _WORD.findall(key.replace("h/o", "history of"))]
     while words and words[0] in LEADS:
         words = words[1:]
     spelt = " ".join(words)
     if spelt != key and spelt in _EXACT:
         return replace(_EXACT[spelt], likeness=Likeness.MISSPELT)
     chief = list(takewhile(lambda word: word not in PREPOSITIONS, words))
-    named = _sections_of(chief)
+    if len(chief) < len(words) and SUPPLIED.issuperset(chief):
+        chief = [word for word in words if word not in PREPOSITIONS]  # "Details of clinical history"
+    all_known = _WORDS.issuperset(words)
+    led = _EXACT.get(" ".join(chief)) if 1 < len(chief) < len(words) else None
+    if led and all_known and CONCLUSIVE.isdisjoint(HEADS.get(word, led.name) for word in words[len(chief) :]):
+        return replace(led, likeness=Likeness.COMPOSED)  # "Clinical summary from the referrer"
+    told = _told_at_once(chief, words)
+    named = [told] if told else _sections_of(chief, words)
     if not named or words[-1:] == ["report"]:
         return None  # "CT REPORT" is a title
     concluding = [name for name in named if name in CONCLUSIVE]
     others = [name for name in named if name not in LEAKAGE_SAFE]
     name = concluding[0] if concluding else (others or named)[-1]
-    all_known = _WORDS.issuperset(words)
     if name in LEAKAGE_SAFE:
-        elsewhere = {HEADS.get(word, name) for word in words} - LEAKAGE_SAFE
-        return (
-            Heading(name=name, scope=Scope.PARAGRAPH, likeness=Likeness.COMPOSED)
-            if all_known and not elsewhere
-            else None
-        )
-    if not all_known and name not in {HEADS.get(chief[0]), HEADS.get(chief[-1])}:
+        concludes = told is None and not CONCLUSIVE.isdisjoint(HEADS.get(word, name) for word in words)
+        scope = _reach(name, words)
+        return None if concludes or not all_known else Heading(name=name, scope=scope, likeness=Likeness.COMPOSED)
+    ends = {word for part in _JOINT.split(key) for word in (part.split()[:1] + part.split()[-1:])}
+    if not all_known and name not in {HEADS.get(_meant(word)) for word in (chief[0], chief[-1], *ends)}:
         return None
     return Heading(name=name, scope=_SCOPE[name], likeness=Likeness.COMPOSED if all_known else Likeness.WORD)
 
 
-def _sections_of(chief: list[str]) -> list[str]:
+def _reach(name: str, words: list[str]) -> Scope:
+    clinical = OF_HISTORIES if name == "history" else OF_PATIENTS if name == "exam" else frozenset[str]()
+    settled = name == "exam" and not SETTINGS.isdisjoint(words)
+    return Scope.PARAGRAPH if clinical.isdisjoint(words) and not settled else Scope.OPEN
+
+
+def _told_at_once(chief: list[str], words: list[str]) -> str | None:
+    """The section that two words name together, whatever each of them names alone; None where no two do."""
+    heads, beside = set(chief), set(words)
+    named = {HEADS[word] for word in chief if word in HEADS}
+    of_images = bool(OF_IMAGES & beside)
+    told = (
+        ("hospital_course", "course" in beside and named.isdisjoint(CONCLUSIVE - {"impression", "recommendation"})),
+        ("medications", "medications" in named and heads & {"advised", "recommended", "suggested"}),
+        ("instructions", ADVISING & heads and ADVISED & beside),
+        ("labs", OF_LABORATORIES & heads and OF_RESULTS.intersection(_without_given(chief)[-1:])),
+        ("vitals", heads & {"observation", "observations"} and SETTINGS & beside and not of_images),
+        ("exam", "exam" in named and "findings" in named and (SETTINGS | OF_CLINICIANS) & beside and not of_images),
+    )
+    return next((name for name, is_told in told if is_told), None)
+
+
+def _sections_of(chief: list[str], words: list[str]) -> list[str]:
     """The sections that the chief words of a phrase name, in their order."""
     named = [HEADS[word] for word in chief if word in HEADS]
+    if chief == ["history"]:
+        named += [HEADS[word] for word in words if HEADS.get(word) in {"allergies", "medications"}]
+    chief = _without_given(chief)
     if not EARLIER.isdisjoint(chief) and chief[-1] in STUDIES:
         named.append("comparison")
     if not KNOWN_BEFORE.isdisjoint(chief) and chief[-1] in SUPPLIED:
@@ -223,9 +272,16 @@ def _sections_of(chief: list[str]) -> list[str]:
     return named
 
 
+def _without_given(chief: list[str]) -> list[str]:
+    while len(chief) > 1 and chief[-1] in GIVEN:
+        chief = chief[:-1]
+    return chief
+
+
 def _meant(word: str) -> str:
-    """A word as it was meant: itself where it is known, or may be several."""
+    """A word as it was meant: itself where it is known, or may be several of different sections."""
     if word in _WORDS:
         return word
-    meant = _WORD_SPELLING.meant_by(word)
-    return next(iter(meant)) if len(meant) == 1 else word
+    meant = sorted(_WORD_SPELLING.meant_by(word))
+    same = len(meant) == 1 or (meant and meant[0] in HEADS and len({HEADS.get(each) for each in meant}) == 1)
+    return meant[-1] if same else word

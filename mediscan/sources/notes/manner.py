@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mediscan.sources.notes.headings import NOTE, Heading, Scope, is_abbreviation, is_subheading, names_a_diagnosis
-from mediscan.sources.notes.marks import Mark, Stand
+from mediscan.sources.notes.mark import Mark, Stand
 from mediscan.sources.notes.prose import first_image_sentence, first_mention_of_earlier_images
 
 _OF_REPORTS = frozenset({"technique", "comparison", "findings", "impression", "preliminary_read"})
@@ -14,6 +14,12 @@ _OF_CLINICAL_NOTES = frozenset(
     {"hospital_course", "medications", "labs", "instructions", "vitals", "plan", "assessment"}
 )
 _EMPTY_LINE = re.compile(r"\n[ \t\r]*\n|\r[ \t]*\r|\n[ \t]*_{4,}[ \t\r]*\n")
+
+_VITAL_SIGN = re.compile(
+    r"\b(?:temp(?:erature)?|bp|hr|rr|pulse|heart rate|resp(?:iratory rate)?|sats?|spo2|news2?|gcs|ra|weight)\b",
+    re.IGNORECASE,
+)
+_FIRST_WORDS = 400  # characters of a section that are searched for vital signs
 
 _NAMES_STUDY = re.compile(
     r"[^\n]{0,60}\b(?:views?|radiographs?|x-?rays?|xr|cr|dx|cxr|ct|hrct|mri?|ultrasound|portable)\b", re.IGNORECASE
@@ -43,19 +49,19 @@ class Manner:
     kind: Kind
     runs_on: bool
 
-    def name_of(self, heading: Heading, mark: Mark | None) -> str:
+    def name_of(self, heading: Heading, mark: Mark | None, text: str) -> str:
         """The section that a heading opens.
 
         Who plans in a report on images recommends, and "PE" there is an embolism and no physical examination. A
         diagnosis in a clinical note ("Final diagnosis", "Admitting diagnosis") is neither the impression of a reader
-        nor the question to one, and may rest on images.
+        nor the question to one, and may rest on images; "Observations" there are vital signs where the text has some.
         """
         if self.kind is Kind.REPORT and heading.name == "plan":
             return "recommendation"
         if self.kind is Kind.REPORT and mark and heading.name == "exam" and is_abbreviation(mark.phrase):
             return NOTE
-        if self.kind is Kind.CLINICAL and mark and heading.name in {"impression", "indication"}:
-            return "diagnosis" if names_a_diagnosis(mark.phrase) else heading.name
+        if self.kind is Kind.CLINICAL and mark:
+            return _name_in_clinical_note(heading.name, mark.phrase, text)
         return heading.name
 
     def end_of(self, heading: Heading, text: str) -> int | None:
@@ -73,6 +79,21 @@ class Manner:
             empty = _EMPTY_LINE.search(text)
             ends += [empty.start() if empty else None, first_mention_of_earlier_images(text)]
         return min((end for end in ends if end is not None), default=None)
+
+
+def _name_in_clinical_note(name: str, phrase: str, text: str) -> str:
+    if name in {"impression", "indication"} and names_a_diagnosis(phrase):
+        return "diagnosis"
+    if name == "impression" and "assessment" in phrase.lower():
+        return "assessment"
+    if name == "findings" and "observation" in phrase.lower() and _tells_vital_signs(text):
+        return "vitals"
+    return name
+
+
+def _tells_vital_signs(text: str) -> bool:
+    told = {found[0].lower() for found in _VITAL_SIGN.finditer(text, 0, _FIRST_WORDS)}
+    return len(told) > 1 and first_image_sentence(text) is None
 
 
 def _first_organ(text: str, *, told: bool) -> int | None:

@@ -35,7 +35,9 @@ _ATTESTED = re.compile(
     (?:reviewed|interpreted|discussed)[ ](?:by|with)[ ](?:the[ ]|an?[ ])?
     (?:attending|consultant|staff|resident|radiologist|undersigned|Dr\b)
     |(?:Attending|Teaching[ ]physician|Radiologist)[ ](?:\w{1,20}[ ])?(?:attestation|statement)\b
-    |(?:Thank[ ]you|Many[ ]thanks)[ ]for[ ](?:\w{1,10}[ ]){0,2}(?:referral|referring|request|asking)""",
+    |(?:Thank[ ]you|Many[ ]thanks)[ ]for[ ](?:\w{1,10}[ ]){0,2}(?:referral|referring|request|asking)
+    |(?:Yours[ ](?:sincerely|faithfully|truly)|Sincerely(?:[ ]yours)?|(?:(?:With[ ])?(?:kind|best|warm)[ ])?regards)
+    [ ]?[,.]?$""",
     re.VERBOSE | re.IGNORECASE,
 )
 """How readers attest that they saw the images themselves, or take their leave of who asked."""
@@ -50,3 +52,13 @@ def signed_until(line: str) -> int | None:
         return found.end()
     is_name = len(line) <= _LONGEST_NAME and _READER.fullmatch(line)
     return 0 if is_name or _ATTESTED.match(line) else None
+
+
+_IN_SIGNATURE = re.compile(
+    r"(?:(?:[A-Z0-9(&+@/-][\w.,'()&+@/:-]{0,40}|of|in|the|and|for|at|to|on|by|de|von|van)(?:[ ]{1,3}|$)){1,9}"
+)
+
+
+def continues_signature(line: str) -> bool:
+    """Whether a line below a signature is part of it: a name, a role, a department, a number or a date."""
+    return len(line) <= _LONGEST_NAME and not line.endswith((".", ":")) and bool(_IN_SIGNATURE.fullmatch(line))

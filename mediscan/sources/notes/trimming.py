@@ -6,9 +6,7 @@ _LONGEST_RULE = 160
 _RULE_LINE = re.compile(r"(?:(?:[-=*~#+][ \t]?){3,}|==|_{4,})[ \t]{0,80}[\r\n]")
 _RULE_AT_START = re.compile(rf"{_RULE_LINE.pattern}|\*\*")
 # What belongs to the next heading ("2. FINDINGS", "**FINDINGS") or is drawn around a section.
-_LOOSE_END = re.compile(
-    r"(?:(?<=\s)\*{1,3}|(?<=[.;]\s)\d{1,2}[.)]|(?<=\n)\d{1,2}[.)]|(?<=\n)(?:(?:[-=*~#+][ \t]?){3,120}|==|_{4,120}))$"
-)
+_LOOSE_END = re.compile(r"(?:(?<=\s)\*{1,3}|(?<=[.;]\s)\d{1,2}[.)]|(?<=\n)(?:(?:[-=*~#+][ \t]?){3,120}|==|_{4,120}))$")
 _MOST_LOOSE = 4
 
 

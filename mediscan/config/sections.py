@@ -1,127 +1,76 @@
-"""The configuration of a run: defaults < TOML file < `--set section.key=value`, saved whole beside every result."""
+"""The sections of a configuration: every key, its default and its bounds."""
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mediscan.config.choices import (
+    Augmentation,
+    ClassWeighting,
+    ContrastiveLoss,
+    FusionKind,
+    Modalities,
+    NoteCutoff,
+    Precision,
+    Tracker,
+    VolumeReading,
+)
 from mediscan.errors import ConfigError
 
 
-class Precision(StrEnum):
-    """Arithmetic of training. Predictions are always made in fp32, so that they do not depend on the machine."""
+class Section(BaseModel):
+    """Frozen, and strict about its keys."""
 
-    AUTO = "auto"
-    BF16 = "bf16"
-    FP32 = "fp32"
-
-
-class ClassWeighting(StrEnum):
-    """How much rare classes weigh in the loss; calibration takes the shift back out of the probabilities."""
-
-    NONE = "none"
-    SQRT = "sqrt"
-    BALANCED = "balanced"
-
-
-class Augmentation(StrEnum):
-    """How training images are varied. No setting mirrors an image: left and right are findings."""
-
-    NONE = "none"
-    MILD = "mild"
-    STRONG = "strong"
-
-
-class FusionKind(StrEnum):
-    """How images and note are brought together; `mediscan.model.fusion` builds them."""
-
-    CROSS_ATTENTION = "cross-attention"
-    EARLY = "early"
-    LATE = "late"
-    GATED = "gated"
-    FILM = "film"
-    BOTTLENECK = "bottleneck"
-
-
-class Modalities(StrEnum):
-    """What a network may read. One that reads less than all is what the fused one is compared with."""
-
-    ALL = "all"
-    IMAGE = "image"
-    NOTE = "note"
-
-
-class Tracker(StrEnum):
-    """Where the course of a training is written beside the progress bar."""
-
-    NONE = "none"
-    TENSORBOARD = "tensorboard"
-
-
-class ContrastiveLoss(StrEnum):
-    """Global loss between images and notes."""
-
-    CLIP = "clip"
-    SIGLIP = "siglip"
-
-
-class NoteCutoff(StrEnum):
-    """Until when a section may have been written to be read; what came later may hold the answer."""
-
-    ACQUISITION = "acquisition"
-    NONE = "none"
-
-
-class _Section(BaseModel):
     # Infinity passes most bounds, and cannot be written into a bundle's JSON.
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """What of a study reaches the network.
 
     Attributes:
         findings: Which findings to learn; empty means all of the manifest.
+        modalities: What is read at all. Structured values are read with notes and with images.
         note_sections: The note sections that may be read. Findings and impressions are written by whoever knew the
             answer, so they are not among the defaults.
         note_cutoff: `acquisition` leaves out sections written after the study's first image was acquired, where both
             times are known; `none` reads them too.
         image_size: Side of the square that every image is fitted into, in pixels.
         max_images: Images (or planes) of one study; a study with more is thinned evenly and flagged.
-        planes_per_volume: Planes taken from a volume, evenly spaced, where no volume encoder reads it whole.
-        volume_size: Side of the cube's slices that a volume is fitted into, in voxels.
-        volume_depth: Slices of that cube.
+        volumes: How volumes are read.
+        planes_per_volume: Planes taken from a volume that is read by planes, evenly spaced.
+        volume_size: Side of the slices that a volume is fitted into when it is read whole, in voxels.
+        volume_depth: Number of those slices.
+        max_volumes: Volumes of one study that are read whole; a study with more is thinned evenly and flagged.
         values: Structured values that are read: `age_years`, `sex`, or the name of a `value_<name>` column.
         max_note_tokens: Tokens of one note; a longer note is cut at the end and flagged.
     """
 
     findings: tuple[str, ...] = ()
+    modalities: Modalities = Modalities.ALL
     note_sections: tuple[str, ...] = ("indication", "history", "exam", "vitals")
     note_cutoff: NoteCutoff = NoteCutoff.ACQUISITION
     image_size: Annotated[int, Field(ge=32, le=2048)] = 128
     max_images: Annotated[int, Field(ge=1, le=64)] = 6
+    volumes: VolumeReading = VolumeReading.PLANES
     planes_per_volume: Annotated[int, Field(ge=1, le=32)] = 3
     volume_size: Annotated[int, Field(ge=16, le=512)] = 64
     volume_depth: Annotated[int, Field(ge=8, le=512)] = 32
+    max_volumes: Annotated[int, Field(ge=1, le=16)] = 2
     values: tuple[str, ...] = ()
     max_note_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """The network.
 
     Attributes:
-        modalities: What is read at all.
         initial: A folder that `mediscan pretrain` wrote, whose encoders training starts from; empty for none.
         image_encoder: A name of `mediscan.model.image.ENCODERS`, or a Hugging Face name or folder.
         image_weights: A checkpoint to start the image encoder from: TorchXRayVision or torchvision DenseNet, or
             MONAI; safetensors, or a PyTorch file of tensors only. Empty for none.
         image_adapter_rank: Rank of LoRA adapters in the image encoder, which is then frozen but for them; 0 for none.
-        volume_encoder: A name of `mediscan.model.image.VOLUME_ENCODERS` that reads volumes whole; empty: by planes.
+        volume_encoder: A name of `mediscan.model.image.VOLUME_ENCODERS`, used where volumes are read whole.
         text_encoder: `minilm` (embedded), or a Hugging Face name or folder.
         text_window: Tokens that the text encoder reads at once; longer notes are read window by window.
         trainable_text_layers: How many of its last layers are trained; 0 freezes it and caches its features.
@@ -133,12 +82,11 @@ class ModelConfig(_Section):
         dropout: Dropout in fusion and head.
     """
 
-    modalities: Modalities = Modalities.ALL
     initial: str = ""
     image_encoder: str = "resnet-small"
     image_weights: str = ""
     image_adapter_rank: Annotated[int, Field(ge=0, le=256)] = 0
-    volume_encoder: str = ""
+    volume_encoder: str = "resnet-small-3d"
     text_encoder: str = "minilm"
     text_window: Annotated[int, Field(ge=16, le=4096)] = 256
     trainable_text_layers: Annotated[int, Field(ge=0)] = 0
@@ -159,7 +107,7 @@ class ModelConfig(_Section):
         return self
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """How it is trained.
 
     Attributes:
@@ -210,7 +158,7 @@ class TrainConfig(_Section):
     cache_gib: Annotated[float, Field(ge=0, le=65_536)] = 4.0
 
 
-class PretrainConfig(_Section):
+class PretrainConfig(Section):
     """How encoders are aligned before any label is used.
 
     Attributes:
@@ -231,94 +179,7 @@ class PretrainConfig(_Section):
     image_weight: Annotated[float, Field(ge=0)] = 0.0
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(Section):
     """How it is measured: patient-level bootstrap draws behind every interval."""
 
     bootstrap_draws: Annotated[int, Field(ge=20)] = 1000
-
-
-class RunConfig(_Section):
-    """A whole run."""
-
-    data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
-    pretrain: PretrainConfig = PretrainConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-
-    @classmethod
-    def load(cls, path: Path | None = None, *, overrides: Iterable[str] = ()) -> Self:
-        """Read a TOML file and apply `section.key=value` overrides.
-
-        Args:
-            path: The file; None for the defaults alone.
-            overrides: Values are written as in TOML; a bare word is taken as a string.
-
-        Raises:
-            ConfigError: The file or an override cannot be read, or a key or a value is not valid.
-        """
-        return cls.from_mapping(_apply(_read_toml(path) if path else {}, overrides))
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Check a nested mapping, as read from TOML or from a bundle's config.json.
-
-        Raises:
-            ConfigError: A key or a value is not valid; the message names the nearest valid key.
-        """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise _explain(error) from None
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"cannot read configuration {path}: {type(error).__name__}", remedy="Give a readable TOML file."
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"configuration {path} is not TOML: {error}", remedy="Mend that line.") from error
-
-
-def _apply(values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        path = name.strip().split(".")
-        if not equals or len(path) != 2 or not all(path):
-            raise ConfigError(
-                f"--set {override!r} is not of the form section.key=value", remedy="For example: --set train.epochs=10."
-            )
-        section = values.setdefault(path[0], {})
-        if not isinstance(section, dict):
-            raise ConfigError(f"configuration {path[0]} = {section!r} is no section", remedy=f"Write [{path[0]}].")
-        section[path[1]] = _value(text.strip())
-    return values
-
-
-def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _explain(error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
-    name = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        valid = _keys(location[:-1])
-        near = difflib.get_close_matches(location[-1], valid, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        return ConfigError(f"unknown configuration key {name!r}", remedy=f"{hint}Valid keys: {', '.join(valid)}.")
-    return ConfigError(f"configuration {name} = {first['input']!r}: {first['msg']}", remedy="Change that value.")
-
-
-def _keys(section: Sequence[str]) -> list[str]:
-    model: Any = RunConfig
-    for part in section:
-        model = model.model_fields[part].annotation
-    return sorted(model.model_fields)

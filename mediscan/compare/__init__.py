@@ -1,0 +1,1 @@
+"""An ablation in one command: train every combination of some settings, and compare them on the same patients."""
