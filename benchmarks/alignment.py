@@ -31,7 +31,7 @@ _COUNTS = (1500, 200, 300)
 _SEED = 11
 _SHARE = 0.1
 _DRAWS = 2000
-_REPORTS = 'pretrain.note_sections=["findings","impression"]'
+_SETTINGS = ('pretrain.note_sections=["findings","impression"]', "pretrain.batch_size=32", "pretrain.epochs=28")
 
 _PROMPTS = {
     Pattern.FOCAL_OPACITY: (
@@ -63,9 +63,10 @@ def run() -> dict[str, object]:
         options = PhantomOptions(size=160, split_counts=_COUNTS, with_reports=True)
         manifest = write_studies(make_cases(sum(_COUNTS), seed=_SEED, options=options), folder, workers=2)
         aligned = folder / "aligned"
-        seconds = run_command(["pretrain", str(manifest), "--out", str(aligned), "--set", _REPORTS])
+        settings = [part for setting in _SETTINGS for part in ("--set", setting)]
+        seconds = run_command(["pretrain", str(manifest), "--out", str(aligned), *settings])
         return {
-            "command": f"mediscan pretrain --set '{_REPORTS}'; retrieve; zero-shot; train; evaluate",
+            "command": f"mediscan pretrain {' '.join(settings)}; retrieve; zero-shot; train; evaluate",
             "pretraining_seconds": round(seconds, 1),
             "studies": sum(_COUNTS),
             "retrieval": _retrieval(aligned, manifest),

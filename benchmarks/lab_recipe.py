@@ -68,8 +68,8 @@ def recipe_image(collection: Collection, train: Rows, held_out: Rows, seed: int)
 
 
 def _parts(collection: Collection, train: Rows, held_out: Rows, seed: int) -> tuple[Array, Array, float]:
-    text, always = _text_heads(collection)
-    images = _image_head(collection)
+    text, always = _text_heads(collection, train)
+    images = _image_head(collection, train)
     inner = list(folds(collection, seed=seed, rows=train, parts=INNER))
 
     def note_scores(learn: Rows, score: Rows, setting: tuple[float, float]) -> Array:
@@ -107,20 +107,22 @@ def _macro(collection: Collection, scores: Array) -> float:
     return float(roc_auc_score(truth, scores[known], average="macro"))
 
 
-@cache
-def _text_heads(collection: Collection) -> tuple[dict[float, Head], Rows]:
-    """A head per share of character pieces, and the rows of the descriptions behind those of the cases."""
+def _text_heads(collection: Collection, train: Rows) -> tuple[dict[float, Head], Rows]:
+    """A head per share of character pieces, and the rows of the descriptions behind those of the cases.
+
+    Means and vocabulary are those of the training part.
+    """
     cases = tuple(_without_section_names(note) for note in collection.notes)
     texts, labels, weights = _descriptions(collection.classes)
     case_vectors, description_vectors = _unit(mean_pooled(cases)), _unit(mean_pooled(texts))
     vectors = _unit(
         np.concatenate(
-            [case_vectors - case_vectors.mean(axis=0), description_vectors - description_vectors.mean(axis=0)]
+            [case_vectors - case_vectors[train].mean(axis=0), description_vectors - description_vectors.mean(axis=0)]
         )
     )
     gaussian = np.exp(-2 * (2 - 2 * vectors @ vectors.T))
     pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=3, sublinear_tf=True)
-    words = pieces.fit_transform([*cases, *texts])
+    words = pieces.fit([*(cases[row] for row in train), *texts]).transform([*cases, *texts])
     targets = np.eye(len(collection.classes))[np.concatenate([collection.labels, labels])]
     all_weights = np.concatenate([np.ones(len(cases)), weights])
     overlap = (words @ words.T).toarray()
@@ -150,20 +152,28 @@ def _without_section_names(note: str) -> str:
     return "\n".join(line.removeprefix("history: ").removeprefix("exam: ") for line in note.splitlines())
 
 
-@cache
-def _image_head(collection: Collection) -> Head:
+def _image_head(collection: Collection, train: Rows) -> Head:
     own = np.repeat(np.arange(len(collection.images)), [len(images) for images in collection.images])
-    features = gabor_energy(np.concatenate(collection.images))
-    features = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
+    known = np.isin(own, train)
+    features = _case_energy(collection)
+    features = (features - features[known].mean(axis=0)) / (features[known].std(axis=0) + 1e-6)
     squares = (features**2).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0)
     share = (own == np.arange(len(collection.images))[:, None]).astype(float)  # (N, images)
     share /= share.sum(axis=1, keepdims=True)
-    kernel = share @ np.exp(-2 * distances / np.median(distances)) @ share.T  # the mean over pairs of images
-    kernel += kernel.mean() - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None]
-    kernel /= np.diag(kernel).mean()
+    kernel = (
+        share @ np.exp(-2 * distances / np.median(distances[np.ix_(known, known)])) @ share.T
+    )  # the mean over pairs of images
+    middle = kernel[train].mean(axis=0)
+    kernel += kernel[np.ix_(train, train)].mean() - middle - middle[:, None]
+    kernel /= np.diag(kernel)[train].mean()
     targets = np.eye(len(collection.classes))[collection.labels]
     return Head(kernel, targets, np.ones(len(targets)))
+
+
+@cache
+def _case_energy(collection: Collection) -> Array:
+    return gabor_energy(np.concatenate(collection.images))
 
 
 def gabor_energy(images: NDArray[np.float32], *, cells: int = 8) -> Array:

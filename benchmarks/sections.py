@@ -1,7 +1,7 @@
 """How many sections of notes are found, and whether what an image shows is ever read as history.
 
 Run over composed reports of known truth, in the wording that the splitter was adjusted on, in one that was written
-afterwards and three that were written without having seen the splitter, and over the Open-i reports, laid out as that
+afterwards and four that were written without having seen the splitter, and over the Open-i reports, laid out as that
 collection lays them out.
 """
 
@@ -16,6 +16,7 @@ from benchmarks.composed_reports import UNSCORED, Report, compose_discharge_summ
 from benchmarks.fresh_wording import FRESH
 from benchmarks.held_out_wording import HELD_OUT
 from benchmarks.report_wordings import TUNED, Wording
+from benchmarks.second_fresh_wording import SECOND_FRESH
 from benchmarks.unseen_wording import UNSEEN
 from mediscan.sources.notes.headings import LEAKAGE_SAFE
 from mediscan.sources.notes.sections import split_sections
@@ -33,6 +34,7 @@ def run() -> dict[str, object]:
         ("blind", BLIND, _SEED + 2),
         ("unseen", UNSEEN, _SEED + 3),
         ("fresh", FRESH, _SEED + 4),
+        ("second_fresh", SECOND_FRESH, _SEED + 5),
     ):
         result[name] = _composed(wording, random.Random(seed))  # noqa: S311 - the draws are a simulation
     return result | ({"openi": _openi()} if _OPENI.is_file() else {})

@@ -35,6 +35,8 @@ BAD = {
     "model.heads": [0, 65],
     "model.fusion_layers": [0, 25],
     "model.dropout": [-0.1, 1.0, float("nan")],
+    "train.method": ["guess"],
+    "train.knowledge": [3],
     "train.epochs": [0],
     "train.batch_size": [1],
     "train.learning_rate": [0.0, float("inf")],
@@ -115,6 +117,12 @@ def test_a_preset_is_named_like_a_file(tmp_path):
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_valid(name):
     assert RunConfig.load(Path(name)) is not None
+
+
+def test_knowledge_without_kernels_is_refused_with_the_remedy():
+    with pytest.raises(ConfigError, match=r'not read by train.method = \'gradient\'. Set train.method = "kernel"'):
+        RunConfig.load(overrides=["train.knowledge=texts.toml"])
+    assert RunConfig.load(overrides=["train.knowledge=texts.toml", "train.method=kernel"]).train.knowledge
 
 
 def test_the_last_of_two_overrides_holds():

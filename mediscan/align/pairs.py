@@ -14,7 +14,7 @@ from mediscan.data.notes import clauses
 from mediscan.diagnosis import Refusal
 from mediscan.model.text import NoteTokenizer, TextEncoder, TokenizedNote
 from mediscan.progress import Progress
-from mediscan.study import Availability, Study
+from mediscan.study import Study
 
 _ENCODED_AT_ONCE = 128
 
@@ -76,7 +76,7 @@ def read_pairs(
     for done, entry in enumerate(reader.read(studies), start=1):
         if isinstance(entry, Refusal):
             pairs.refused.append(entry)
-        elif entry.availability is not Availability.BOTH:
+        elif not entry.planes or not entry.note:
             pairs.one_sided += 1
         else:
             pairs.examples.append(entry)

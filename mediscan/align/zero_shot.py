@@ -129,7 +129,7 @@ def _read(
         for done, entry in enumerate(reader.read(studies), start=1):
             if isinstance(entry, Refusal):
                 refused.append(entry)
-            elif (needed.image and not entry.availability.image) or (needed.note and not entry.availability.note):
+            elif (needed.image and not entry.planes) or (needed.note and not entry.note):
                 refused.append(_lacking(entry, needed))
             else:
                 examples.append(entry)

@@ -3,6 +3,13 @@
 from enum import StrEnum
 
 
+class Method(StrEnum):
+    """How a network is fitted: step by step along the gradient, or, for few cases, kernel machines in closed form."""
+
+    GRADIENT = "gradient"
+    KERNEL = "kernel"
+
+
 class Precision(StrEnum):
     """Arithmetic of training. Predictions are always made in fp32, so that they do not depend on the machine."""
 

@@ -9,6 +9,7 @@ from mediscan.config.choices import (
     ClassWeighting,
     ContrastiveLoss,
     FusionKind,
+    Method,
     Modalities,
     NoteCutoff,
     Precision,
@@ -111,6 +112,9 @@ class TrainConfig(Section):
     """How it is trained.
 
     Attributes:
+        method: `gradient`, or `kernel` for a few hundred studies; it has its own network, and reads only `seed`,
+            `workers`, `threads`, `cache_gib` and `knowledge` of this section.
+        knowledge: A TOML file of texts about the findings that are learned from like notes; empty for none.
         batch_size: Studies behind one step, over all processes and accumulated parts.
         accumulate: Parts that a batch is computed in, one after the other, to save memory.
         layer_decay: Factor on the learning rate from each layer of a pretrained encoder to the one below it.
@@ -130,6 +134,8 @@ class TrainConfig(Section):
         cache_gib: Bound of the cache of decoded images on disk, which later runs read instead; 0 keeps none.
     """
 
+    method: Method = Method.GRADIENT
+    knowledge: str = ""
     epochs: Annotated[int, Field(ge=1)] = 24
     batch_size: Annotated[int, Field(ge=2)] = 16
     accumulate: Annotated[int, Field(ge=1)] = 1
@@ -156,6 +162,15 @@ class TrainConfig(Section):
     workers: Annotated[int, Field(ge=0)] = 2
     threads: Annotated[int, Field(ge=0)] = 0
     cache_gib: Annotated[float, Field(ge=0, le=65_536)] = 4.0
+
+    @model_validator(mode="after")
+    def _knowledge_needs_kernels(self) -> Self:
+        if self.knowledge and self.method is not Method.KERNEL:
+            raise ConfigError(
+                f"configuration train.knowledge is not read by train.method = {str(self.method)!r}",
+                remedy='Set train.method = "kernel", or leave train.knowledge empty.',
+            )
+        return self
 
 
 class PretrainConfig(Section):

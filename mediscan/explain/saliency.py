@@ -19,12 +19,10 @@ from mediscan.data.batch import StudyBatch
 from mediscan.data.examples import Example
 from mediscan.diagnosis import Heatmap
 from mediscan.explain.logodds import log_odds
-from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.answering import Network
 
 
-def image_heatmaps(
-    network: DiagnosisNetwork, batch: StudyBatch, example: Example, *, finding: int
-) -> tuple[Heatmap, ...]:
+def image_heatmaps(network: Network, batch: StudyBatch, example: Example, *, finding: int) -> tuple[Heatmap, ...]:
     """Heatmaps of one study's planes, and of planes of its volumes, in source pixels and on one scale.
 
     Args:
@@ -62,7 +60,7 @@ class _Support:
     volumes: NDArray[np.float32]
 
 
-def _support(network: DiagnosisNetwork, batch: StudyBatch, *, finding: int) -> _Support:
+def _support(network: Network, batch: StudyBatch, *, finding: int) -> _Support:
     with torch.enable_grad():
         images = network.encode_images(batch)
         images = replace(

@@ -9,7 +9,7 @@ import torch
 
 from mediscan.data.batch import StudyBatch
 from mediscan.explain.logodds import log_odds
-from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.answering import Network
 from mediscan.study import Availability
 
 
@@ -23,7 +23,7 @@ class ModalityShares:
 
 
 @torch.inference_mode()
-def modality_shares(network: DiagnosisNetwork, batch: StudyBatch, *, finding: int) -> ModalityShares:
+def modality_shares(network: Network, batch: StudyBatch, *, finding: int) -> ModalityShares:
     """Shares of image and note in one finding of one study.
 
     Args:

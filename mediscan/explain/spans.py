@@ -8,7 +8,8 @@ from mediscan.data.batch import StudyBatch, stack_tokens
 from mediscan.data.notes import RenderedNote, clauses, without
 from mediscan.diagnosis import NoteSpan
 from mediscan.explain.logodds import log_odds
-from mediscan.model.network import DiagnosisNetwork, ImageTokens
+from mediscan.model.answering import Network
+from mediscan.model.network import ImageTokens
 from mediscan.model.text import NoteTokenizer
 
 _BATCH = 16
@@ -17,7 +18,7 @@ _BATCH = 16
 
 @torch.inference_mode()
 def note_spans(
-    network: DiagnosisNetwork, batch: StudyBatch, note: RenderedNote, *, tokenizer: NoteTokenizer, finding: int
+    network: Network, batch: StudyBatch, note: RenderedNote, *, tokenizer: NoteTokenizer, finding: int
 ) -> tuple[NoteSpan, ...]:
     """Every clause of a note and how much the finding's log-odds fall without it, in the order of the note.
 
@@ -46,7 +47,7 @@ def note_spans(
 
 
 def _values(
-    network: DiagnosisNetwork,
+    network: Network,
     batch: StudyBatch,
     texts: list[str],
     *,

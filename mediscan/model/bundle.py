@@ -15,14 +15,16 @@ from typing import Any, Self
 
 from safetensors.torch import load_file, save_file
 
-from mediscan.config import RunConfig
+from mediscan.config import Method, RunConfig
 from mediscan.data.images import PREPROCESSING_VERSION
 from mediscan.errors import BundleError, ConfigError
 from mediscan.findings import FindingSet
+from mediscan.model.answering import Network
 from mediscan.model.bundle_files import FORMAT, RETRAIN, check, read_config, sha256_of, write_checksums
 from mediscan.model.calibration import Calibration
 from mediscan.model.card import model_card
 from mediscan.model.image import restore_image_encoder
+from mediscan.model.kernel import KernelNetwork
 from mediscan.model.network import DiagnosisNetwork
 from mediscan.model.reference import Reference
 from mediscan.model.text import NoteTokenizer, load_tokenizer, restore_text_encoder
@@ -41,7 +43,7 @@ class Bundle:
 
     bundle_id: str
     config: RunConfig
-    network: DiagnosisNetwork
+    network: Network
     tokenizer: NoteTokenizer
     calibration: Calibration
     reference: Reference
@@ -70,7 +72,8 @@ class Bundle:
         text_encoder = restore_text_encoder(
             folder / "text_encoder", trainable_layers=config.model.trainable_text_layers
         )
-        network = DiagnosisNetwork(
+        kind = KernelNetwork if config.train.method is Method.KERNEL else DiagnosisNetwork
+        network = kind(
             config.model,
             data=config.data,
             findings=findings,
@@ -109,7 +112,7 @@ def save_bundle(
     folder: Path,
     *,
     config: RunConfig,
-    network: DiagnosisNetwork,
+    network: Network,
     tokenizer: NoteTokenizer,
     calibration: Calibration,
     reference: Reference,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -14,9 +14,12 @@ from mediscan.data.batch import StudyBatch, stack_images, stack_numbers, stack_t
 from mediscan.data.examples import Example
 from mediscan.data.image_facts import image_facts
 from mediscan.data.values import value_matrix
-from mediscan.model.network import DiagnosisNetwork, DiagnosisOutput
+from mediscan.model.answering import Network
 from mediscan.model.text import NoteTokenizer
 from mediscan.study import Availability
+
+if TYPE_CHECKING:
+    from mediscan.model.network import DiagnosisOutput
 
 FUSED = Availability.BOTH
 """The pattern that takes nothing away: each study is answered from whatever it has."""
@@ -80,7 +83,7 @@ def prepare(examples: Sequence[Example], *, features: Sequence[Tensor], width: i
 
 @torch.inference_mode()
 def infer(
-    network: DiagnosisNetwork,
+    network: Network,
     examples: Sequence[Example],
     *,
     tokenizer: NoteTokenizer,

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mediscan.config import RunConfig
 from mediscan.diagnosis import Refusal
 from mediscan.evaluate.run import measure_inference
+from mediscan.model.answering import Network
 from mediscan.model.bundle import save_bundle
 from mediscan.model.inference import Inference
-from mediscan.model.network import DiagnosisNetwork
 from mediscan.model.reference import Reference
 from mediscan.model.text import NoteTokenizer
 from mediscan.study import Split
@@ -60,7 +60,7 @@ class Answered:
 
 
 def write_bundle(
-    network: DiagnosisNetwork,
+    network: Network,
     out: Path,
     *,
     config: RunConfig,

@@ -183,9 +183,11 @@ class Fit:
         with ExitStack() as stack:
             if self._settings.recompute:
                 stack.enter_context(recomputing([*image_encoders(self._network), self._network.text_encoder]))
-            if epoch < self._settings.frozen_epochs:
-                stack.enter_context(resting(pretrained_encoders(self._network)))
+            stack.enter_context(resting(self._resting(epoch)))
             yield
+
+    def _resting(self, epoch: int) -> list[nn.Module]:
+        return pretrained_encoders(self._network) if epoch < self._settings.frozen_epochs else []
 
     def _take_step(self, rows: list[int], state: TrainingState, *, rate: float) -> float:
         """Learn from one batch. Returns its mean loss over all processes."""
@@ -204,6 +206,8 @@ class Fit:
                 # Gradients of processes are averaged, and these are to be added up.
                 torch.autograd.backward(loss * processes.count)
             total += loss.detach()
+        for encoder in self._resting(state.epoch):
+            encoder.zero_grad(set_to_none=True)  # a gradient of zero would still let weights decay
         set_rates(self._optimizer, rate)
         nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimizer.step()

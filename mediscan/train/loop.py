@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 
-from mediscan.config import RunConfig, Tracker
+from mediscan.config import Method, RunConfig, Tracker
 from mediscan.data.cache import Verify, open_cache
 from mediscan.data.examples import ExampleReader
 from mediscan.data.values import value_matrix
@@ -24,6 +24,7 @@ from mediscan.study import Split
 from mediscan.train.arithmetic import arithmetic
 from mediscan.train.batches import Batches
 from mediscan.train.checkpoint import Checkpoints, TrainingState
+from mediscan.train.closed_form import train_closed_form
 from mediscan.train.finish import Answered, TrainResult, write_bundle
 from mediscan.train.fit import Fit
 from mediscan.train.losses import DiagnosisLoss
@@ -72,6 +73,20 @@ def train(
         tokenizer = load_tokenizer(
             config.model.text_encoder, window=config.model.text_window, most=config.data.max_note_tokens
         )
+        if config.train.method is Method.KERNEL:  # without steps to share among processes
+            solved = None
+            if processes.is_first:
+                studies = _read(manifest, config, findings=findings, tokenizer=tokenizer, progress=progress)
+                solved = train_closed_form(
+                    *studies,
+                    out,
+                    config=config,
+                    findings=findings,
+                    tokenizer=tokenizer,
+                    provenance={"manifest_sha256": manifest.sha256, "threads": torch.get_num_threads()},
+                    progress=progress,
+                )
+            return cast("TrainResult", processes.from_first(solved))
         network = DiagnosisNetwork(
             config.model, data=config.data, findings=findings, text_encoder=build_text_encoder(config.model)
         )

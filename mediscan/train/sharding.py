@@ -29,9 +29,9 @@ def shard(module: nn.Module, *, units: Iterable[nn.Module], processes: int, devi
     for unit in units:
         fully_shard(unit, mesh=mesh)
     # What has no element, such as tokens of no values, cannot be split, and has nothing to learn.
-    empty = {
-        parameter.requires_grad_(requires_grad=False) for parameter in module.parameters() if not parameter.numel()
-    }
+    empty = {parameter for parameter in module.parameters() if not parameter.numel()}
+    for parameter in empty:
+        parameter.requires_grad = False
     fully_shard(module, mesh=mesh, ignored_params=empty)
 
 

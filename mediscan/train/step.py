@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 
 from mediscan.data.batch import StudyBatch
 from mediscan.model.network import DiagnosisNetwork
@@ -61,11 +63,16 @@ class TrainingStep(nn.Module):
         return text
 
     def _attendance(self, batch: StudyBatch) -> Tensor:
-        """Zero, by way of each image encoder that this part has nothing for.
+        """Zero, by way of whatever this part has nothing for and others may have.
 
         Where encoders are synchronised or sharded, other processes wait in each layer until all have come.
         """
         total = batch.images.new_zeros(())
+        if isinstance(self, FSDPModule):
+            # Gradients of shards are summed up in one piece, which must have the same weights in it everywhere. Those
+            # of encoders are in the processes' hands only while these compute.
+            held = (p for p in self.network.parameters() if p.requires_grad and not isinstance(p, DTensor))
+            total = total + sum((parameter.sum() for parameter in held), start=total) * 0.0
         for encoder, images, mask in self._encoders(batch):
             if not mask.any():
                 is_synchronised = any(isinstance(module, SynchronisedBatchNorm) for module in encoder.modules())

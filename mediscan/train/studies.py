@@ -12,7 +12,7 @@ from mediscan.data.examples import Example, ExampleReader
 from mediscan.data.labels import label_matrix
 from mediscan.diagnosis import Refusal
 from mediscan.findings import FindingSet
-from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.answering import Network
 from mediscan.model.text import NoteTokenizer, TokenizedNote
 from mediscan.progress import Progress
 from mediscan.study import Study
@@ -81,7 +81,7 @@ def read_studies(
 
 @torch.inference_mode()
 def cache_text_features(
-    network: DiagnosisNetwork,
+    network: Network,
     studies: StudySet,
     *,
     pad_id: int,

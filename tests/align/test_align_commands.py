@@ -14,6 +14,7 @@ SMALL = [
     "--set=data.image_size=32",
     "--set=model.width=16",
     "--set=model.heads=2",
+    "--set=model.text_window=64",
     "--set=train.workers=0",
     "--set=train.precision=fp32",
     "--set=train.threads=1",

@@ -296,6 +296,11 @@ def test_findings_without_a_heading_end_the_history_of_a_report_but_not_that_of_
     assert _safe(history + "MEDICATIONS: none.\n\nPLAN: rest.") == "Asthma.\n\nOpacity at the left base."
 
 
+def test_a_paragraph_that_names_a_sign_ends_a_history_where_nothing_tells_what_the_note_is() -> None:
+    assert _safe("MEDICAL HISTORY:\n\nAsthma.\n\n1. A 12 mm nodule at the apex.\n2. More below.") == "Asthma."
+    assert _safe("MEDICAL HISTORY:\n\nAsthma.\n\nLives alone.") == "Asthma.\n\nLives alone."
+
+
 def test_titles_and_numbered_findings_open_no_section() -> None:
     assert heading_of("CT REPORT") is None
     numbered = "1. Nodule.\n2. Follow-up: in a year."
@@ -579,3 +584,9 @@ def test_the_study_is_the_exam_and_an_addendum_begins_where_it_says_so() -> None
         "findings": "Clear.",
         "addendum": "No fracture.",
     }
+
+
+def test_colons_in_a_column_are_no_part_of_the_text():
+    report = "INDICATION FOR EXAM     : Chest pain.\nFINDINGS                : Clear lungs.\nCONCLUSION   : Normal."
+    found = {section.name: section.text for section in split_sections(report)}
+    assert found == {"indication": "Chest pain.", "findings": "Clear lungs.", "impression": "Normal."}

@@ -82,5 +82,7 @@ def test_sharded_weights_end_as_replicated_ones(replicated, together):
 
     assert curve(sharded, "step/loss") == pytest.approx(curve(replicated, "step/loss"), abs=1e-4)
     assert one.keys() == other.keys()
-    for name, value in one.items():
-        assert torch.allclose(value.float(), other[name].float(), atol=1e-4), name
+    apart = {name for name, value in one.items() if not torch.allclose(value.float(), other[name].float(), atol=1e-4)}
+    # A batch normalisation takes out whatever bias stands before it: that has no gradient but rounding, which Adam
+    # makes steps of.
+    assert {name for name in apart if not name.endswith(("downsample.0.bias", "downsample.1.running_mean"))} == set()

@@ -13,6 +13,7 @@ from mediscan.model.image.convolutional import densenet, efficientnet, resnet
 from mediscan.model.image.encoder import ImageEncoder
 from mediscan.model.image.hugging_face import LIBRARY, load_hugging_face_encoder, restore_hugging_face_encoder
 from mediscan.model.image.intensity import Intensity
+from mediscan.model.image.texture import texture
 
 ENCODERS: Mapping[str, Callable[[], ImageEncoder]] = {
     # Made for two cores: 0.7 million weights, an 8 × 8 grid at 128 pixels.
@@ -30,12 +31,13 @@ ENCODERS: Mapping[str, Callable[[], ImageEncoder]] = {
     "efficientnet-b3": partial(efficientnet, "b3", channels=384),
     "vit": partial(vit, (224, 224), patch=16),
     "swin": partial(swin, 2, patch=4, width=96, depths=(2, 2, 6, 2)),
+    "texture": texture,
 }
 """Name in the configuration → constructor, for planes."""
 
 VOLUME_ENCODERS: Mapping[str, Callable[[], ImageEncoder]] = {
     # Made for two cores: a 4 × 8 × 8 grid of 32 slices of 64 × 64 voxels.
-    "resnet-small-3d": partial(resnet, 3, layers=(1, 1, 2), planes=(24, 48, 96), stem_stride=2, kernel=5),
+    "resnet-small-3d": partial(resnet, 3, layers=(1, 1, 2), planes=(16, 48, 96), stem_stride=2, kernel=5),
     "resnet10-3d": partial(resnet, 3, layers=(1, 1, 1, 1)),
     "resnet18-3d": partial(resnet, 3, layers=(2, 2, 2, 2)),
     "densenet121-3d": partial(densenet, 3, blocks=(6, 12, 24, 16)),

@@ -7,7 +7,7 @@ from enum import Enum
 
 from mediscan.sources.notes.headings import NOTE, Heading, Scope, is_abbreviation, is_subheading, names_a_diagnosis
 from mediscan.sources.notes.mark import Mark, Stand
-from mediscan.sources.notes.prose import first_image_sentence, first_mention_of_earlier_images
+from mediscan.sources.notes.prose import first_image_sentence, first_mention_of_earlier_images, names_a_sign
 
 _OF_REPORTS = frozenset({"technique", "comparison", "findings", "impression", "preliminary_read"})
 _OF_CLINICAL_NOTES = frozenset(
@@ -19,7 +19,7 @@ _VITAL_SIGN = re.compile(
     r"\b(?:temp(?:erature)?|bp|hr|rr|pulse|heart rate|resp(?:iratory rate)?|sats?|spo2|news2?|gcs|ra|weight)\b",
     re.IGNORECASE,
 )
-_FIRST_WORDS = 400  # characters of a section that are searched for vital signs
+_FIRST_WORDS = 400  # characters of a text that are searched for vital signs, or for a sign of an image
 
 _NAMES_STUDY = re.compile(
     r"[^\n]{0,60}\b(?:views?|radiographs?|x-?rays?|xr|cr|dx|cxr|ct|hrct|mri?|ultrasound|portable)\b", re.IGNORECASE
@@ -78,6 +78,13 @@ class Manner:
         if self.kind is Kind.REPORT and heading.is_safe:
             empty = _EMPTY_LINE.search(text)
             ends += [empty.start() if empty else None, first_mention_of_earlier_images(text)]
+        if self.kind is Kind.UNTOLD and heading.is_safe:
+            # A later paragraph that names a sign is rather the first of findings without a heading.
+            ends += [
+                empty.start()
+                for empty in _EMPTY_LINE.finditer(text)
+                if names_a_sign(text[empty.end() :][:_FIRST_WORDS])
+            ]
         return min((end for end in ends if end is not None), default=None)
 
 

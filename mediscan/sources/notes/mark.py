@@ -49,6 +49,7 @@ class Mark:
         drawn: Whether a dash or the like stands behind it in place of a colon.
         bare: Whether nothing tells it from the text but that it is a short line: no sign, and no known words.
         plain: Whether no sign stands beside it, so that it could as well be the first line of a text.
+        lead: The sign of decoration that stands before it: "*" of "**FINDINGS**".
     """
 
     start: int
@@ -62,6 +63,7 @@ class Mark:
     drawn: bool = False
     bare: bool = False
     plain: bool = False
+    lead: str = ""
 
     @property
     def is_abbreviated(self) -> bool:

@@ -15,6 +15,7 @@ _FEWEST_CAPITALS = 4
 
 
 _DECORATED = re.compile(r"[<\[{|│║~]|.*(?:#|\*\*|__|==|~~)|--.*--$", re.DOTALL)
+_LEADING = frozenset("*_#<[{|│║=~>")
 _COLUMN_SIGNS = frozenset("|│║=…")
 _WEAK_SIGNS = frozenset({".", "..", ";"})
 _NARROW = 2  # characters between a heading and its text that may be a slip
@@ -41,14 +42,14 @@ def marks_in(line: str, *, all_upper: bool, below: Below, is_first: bool) -> Ite
         or _bare(line)
     )
     if lone:
-        yield lone
+        yield replace(lone, lead=line[0] if line[0] in _LEADING else "")
         if lone.alone:
             return
     done = lone.body if lone else 0
     for colon in shapes.COLON.finditer(line, done):
         mark = before_colon(line, colon, since=done)
         if mark:
-            yield mark
+            yield replace(mark, lead=line[mark.start] if line[mark.start] in _LEADING else "")
             done = mark.body
 
 
@@ -128,8 +129,8 @@ def _before_sign(line: str, *, all_upper: bool) -> Mark | None:
     mark = mark_of(phrase, heading, start=0, body=found.end(), stand=Stand.LINE)
     if gap[:1] in _CLOSING:
         is_closed = gap[:1] in "]>}" or gap[:1] in line[: found.start("phrase")]
-        known = heading if heading and _stands_alone(heading, case, decorated=True) else None
-        return replace(mark, heading=known) if is_closed else None
+        bracketed = heading if heading and _stands_alone(heading, case, decorated=True) else None
+        return replace(mark, heading=bracketed) if is_closed else None
     if gap in _WEAK_SIGNS:
         known = heading is not None and (heading.is_exact or (gap == ";" and heading.likeness is not Likeness.WORD))
         return mark if known and case is Case.UPPER else None

@@ -40,7 +40,7 @@ _NAMES_EARLIER = re.compile(
     (?:film|image|stud|exam|radiograph|scan|ct|mri)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SIGN_FIRST = re.compile(rf"[^.;?!]{{0,100}}?{_SIGN}", re.IGNORECASE | re.VERBOSE)
+_SIGN_FIRST = re.compile(rf"\s{{0,4}}(?:\d{{1,2}}[.)])?[^.;?!]{{0,100}}?{_SIGN}", re.IGNORECASE | re.VERBOSE)
 
 
 def names_a_sign(text: str) -> bool:

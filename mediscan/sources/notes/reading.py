@@ -164,7 +164,8 @@ class Reader:
         is_weak = (mark.drawn and not capitals) or (mark.case is Case.LOWER and not mark.alone)
         if is_weak and not styled_alike:
             return False
-        stands_alike = styled_alike or (self._runs_on and mark.stand is Stand.SENTENCE)
+        in_case = self._open.mark is not None and self._open.mark.case is mark.case
+        stands_alike = styled_alike or (self._runs_on and mark.stand is Stand.SENTENCE and in_case)
         shows = speaks_of_images(phrase) or names_a_sign(followed_by)
         if not section.is_safe:
             told = speaks_of_images(phrase) if self._scope is Scope.PARAGRAPH else tells_a_reading(phrase)
@@ -201,7 +202,8 @@ class Reader:
         cases = {each.case for each in both}
         # "HPI" is in capitals wherever it stands.
         same_case = len(cases) == 1 or (Case.LOWER not in cases and any(each.is_abbreviated for each in both))
-        return opened == found and same_case
+        led_alike = self._open.heading.scope is not Scope.OPEN or self._open.mark.lead == mark.lead
+        return opened == found and same_case and led_alike
 
     def _is_below_empty_line(self, mark: Mark) -> bool:
         return mark.stand is Stand.LINE and self._has_text and not self._last_line and mark.case is not Case.LOWER

@@ -28,7 +28,7 @@ WITH_SIGN = re.compile(
     rf"{_LEAD}(?P<phrase>{_FEW_WORDS})"
     rf"(?P<gap>{_CLOSED}{{1,3}}[ ]?{_COLON}{{0,2}}[ \t]{{0,8}}(?:[-–—=|]{{1,2}}[ \t]{{1,8}})?"
     r"|[ \t]?(?:[-–—]{1,3}|[|»~│║→⇒]|:?=|[-=–]{1,2}>|>{1,2})[ \t]{1,8}|—"
-    r"|[ ]{2,}|[ ]{0,8}\t[ \t]{0,8}|[ ]?(?:\.{2,}|…)[ ]{0,4}|;[ ]|[.][ ])(?=\S)"
+    r"|[ ]{2,}(?![:\uff1a])|[ ]{0,8}\t[ \t]{0,8}|[ ]?(?:\.{2,}|…)[ ]{0,4}|;[ ]|[.][ ])(?=\S)"
 )
 """A heading at the start of a line with another sign than a colon behind it, or a wide space."""
 
