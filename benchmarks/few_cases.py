@@ -2,7 +2,7 @@
 
 `python -m benchmarks.few_cases medpix --out DIR` stores out-of-fold probabilities where `python -m benchmarks.peers
 compare medpix --out DIR` finds them. A fold's training part is split once more by patient: seven eighths are learned
-from, one eighth calibrates. Note and image alone are the parts of the fused model, which this method fits each by itself.
+from, one eighth calibrates. Note and image alone are the parts of the fused model; this method fits each by itself.
 """
 
 import argparse

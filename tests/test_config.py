@@ -11,6 +11,8 @@ BAD = {
     "data.findings": ["pneumonia", [1]],
     "data.note_sections": ["history", [1]],
     "data.note_cutoff": ["yesterday"],
+    "data.redact_names": ["covid", [1]],
+    "data.redact_tests": ["pcr", [1]],
     "data.image_size": [31, 2049, "large"],
     "data.max_images": [0, 65],
     "data.planes_per_volume": [0, 33],

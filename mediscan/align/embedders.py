@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from mediscan.align.embeddings import Embeddings, Vectors, embed_images, embed_notes
-from mediscan.align.folder import Aligned, is_aligned
+from mediscan.align.folder import Aligned
 from mediscan.align.pairs import reading
 from mediscan.config import DataConfig
 from mediscan.data.examples import Example
+from mediscan.model.transfer.aligned import is_aligned
 from mediscan.predict import Diagnoser
 
 

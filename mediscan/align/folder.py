@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mediscan.align.network import AlignmentNetwork
@@ -21,15 +20,18 @@ from mediscan.config import RunConfig
 from mediscan.data.images import PREPROCESSING_VERSION
 from mediscan.errors import BundleError, ConfigError
 from mediscan.model.bundle import require_empty
-from mediscan.model.bundle_files import check, sha256_of, write_checksums
+from mediscan.model.bundle_files import sha256_of, write_checksums
 from mediscan.model.text import NoteTokenizer, load_tokenizer, restore_text_encoder
+from mediscan.model.transfer.aligned import (
+    ENCODERS,
+    FORMAT,
+    PRETRAIN_AGAIN,
+    read_stored,
+    read_tensors,
+)
 from mediscan.version import __version__
 
-FORMAT = "alignment-1"
-"""Differs from that of a bundle, so that neither is ever taken for the other."""
-
-ENCODERS, HEADS = "encoders.safetensors", "heads.safetensors"
-_AGAIN = "Give a folder that `mediscan pretrain` wrote with this version, or pretrain again."
+HEADS = "heads.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +70,13 @@ class Aligned:
             metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             alignment_id, provenance = str(stored["alignment_id"]), dict(stored["provenance"])
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise BundleError(f"{folder} cannot be opened: {type(error).__name__}", remedy=_AGAIN) from error
+            raise BundleError(f"{folder} cannot be opened: {type(error).__name__}", remedy=PRETRAIN_AGAIN) from error
         needed = network.encoder_state().keys() | network.head_state().keys()
         lacking = [name for name in fitted.missing_keys if name.removeprefix("encoders.") in needed]
         if lacking or fitted.unexpected_keys:
             raise BundleError(
-                f"{folder} lacks {len(lacking)} weights and has {len(fitted.unexpected_keys)} too many", remedy=_AGAIN
+                f"{folder} lacks {len(lacking)} weights and has {len(fitted.unexpected_keys)} too many",
+                remedy=PRETRAIN_AGAIN,
             )
         network.eval().requires_grad_(requires_grad=False)
         return cls(
@@ -88,34 +91,6 @@ class Aligned:
         )
 
 
-def is_aligned(folder: Path) -> bool:
-    """Whether a folder says that pretraining wrote it; a bundle, or anything else, does not."""
-    try:
-        stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(stored, dict) and stored.get("format") == FORMAT
-
-
-def read_stored(folder: Path) -> dict[str, Any]:
-    """The folder's config.json, once every file has been compared with its hash.
-
-    Raises:
-        BundleError: Pretraining did not write it, it was altered, or an incompatible version made it.
-    """
-    if not is_aligned(folder):
-        raise BundleError(f"{folder} holds no aligned encoders", remedy=_AGAIN)
-    check(folder)
-    stored: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if stored.get("preprocessing_version") != PREPROCESSING_VERSION:
-        raise BundleError(
-            f"{folder} was made with preprocessing version {stored.get('preprocessing_version')!r}, "
-            f"not {PREPROCESSING_VERSION}",
-            remedy=_AGAIN,
-        )
-    return stored
-
-
 def stored_config(folder: Path, stored: Mapping[str, Any]) -> RunConfig:
     """The configuration that the folder was made with.
 
@@ -124,23 +99,11 @@ def stored_config(folder: Path, stored: Mapping[str, Any]) -> RunConfig:
     """
     content = stored.get("config")
     if not isinstance(content, dict):
-        raise BundleError(f"{folder} has no configuration", remedy=_AGAIN)
+        raise BundleError(f"{folder} has no configuration", remedy=PRETRAIN_AGAIN)
     try:
         return RunConfig.from_mapping(content)
     except ConfigError as error:
-        raise BundleError(f"{folder} has an unknown configuration: {error.what}", remedy=_AGAIN) from error
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file.
-
-    Raises:
-        BundleError: It is no safetensors file.
-    """
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BundleError(f"{path} cannot be read: {type(error).__name__}", remedy=_AGAIN) from error
+        raise BundleError(f"{folder} has an unknown configuration: {error.what}", remedy=PRETRAIN_AGAIN) from error
 
 
 def save_aligned(

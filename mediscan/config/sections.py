@@ -36,6 +36,8 @@ class DataConfig(Section):
             answer, so they are not among the defaults.
         note_cutoff: `acquisition` leaves out sections written after the study's first image was acquired, where both
             times are known; `none` reads them too.
+        redact_names: Names of findings, and their synonyms, that are taken out of notes before they are read.
+        redact_tests: Names of tests that tell the answer; clauses that mention one are taken out.
         image_size: Side of the square that every image is fitted into, in pixels.
         max_images: Images (or planes) of one study; a study with more is thinned evenly and flagged.
         volumes: How volumes are read.
@@ -51,6 +53,8 @@ class DataConfig(Section):
     modalities: Modalities = Modalities.ALL
     note_sections: tuple[str, ...] = ("indication", "history", "exam", "vitals")
     note_cutoff: NoteCutoff = NoteCutoff.ACQUISITION
+    redact_names: tuple[str, ...] = ()
+    redact_tests: tuple[str, ...] = ()
     image_size: Annotated[int, Field(ge=32, le=2048)] = 128
     max_images: Annotated[int, Field(ge=1, le=64)] = 6
     volumes: VolumeReading = VolumeReading.PLANES

@@ -21,6 +21,7 @@ from mediscan.data.cache import CacheUse, PlaneCache
 from mediscan.data.images import FittedPlane
 from mediscan.data.notes import RenderedNote, render_note
 from mediscan.data.planes import PlaneReader
+from mediscan.data.redaction import Redaction
 from mediscan.data.values import value_matrix
 from mediscan.data.volumes import FittedVolume
 from mediscan.diagnosis import Flag, Refusal
@@ -116,7 +117,8 @@ def _read(study: Study, config: DataConfig, planes_of: PlaneReader) -> Example:
             planes += [SourcePlane(image=index, fitted=fitted) for fitted in found]
     check_identity(study, planes_of.described)
     sections = config.note_sections if config.modalities is not Modalities.IMAGE else ()
-    note = render_note(study, sections, cutoff=config.note_cutoff)
+    redaction = Redaction(names=config.redact_names, tests=config.redact_tests)
+    note = render_note(study, sections, cutoff=config.note_cutoff, redaction=redaction)
     if not planes and not volumes and not note:
         raise SourceError(
             f"study {study.study_id!r} has {_nothing(config)}",

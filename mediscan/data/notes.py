@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from mediscan.config import NoteCutoff
+from mediscan.data.redaction import NOTHING, Redaction, kept_spans
 from mediscan.study import NoteSection, Study
 
 _CLAUSE = re.compile(r"[^.;!?\n]*(?:\.(?=\d)[^.;!?\n]*)*[.;!?\n]*\s*")
@@ -43,24 +44,37 @@ class RenderedNote:
         return bool(self.pieces)
 
 
-def render_note(study: Study, sections: Sequence[str], *, cutoff: NoteCutoff = NoteCutoff.ACQUISITION) -> RenderedNote:
+def render_note(
+    study: Study,
+    sections: Sequence[str],
+    *,
+    cutoff: NoteCutoff = NoteCutoff.ACQUISITION,
+    redaction: Redaction = NOTHING,
+) -> RenderedNote:
     """Join the allowed sections, in the order in which they are allowed, each behind its name.
 
     Args:
         study: The study.
         sections: The allow-list; sections that are not on it never reach the encoder.
         cutoff: Until when a section may have been written.
+        redaction: What no section may say; a section of which nothing is left is left out.
     """
     text = ""
-    pieces = []
+    pieces: list[Piece] = []
     allowed = _allowed(study, sections)
     later = _later(study, allowed) if cutoff is NoteCutoff.ACQUISITION else []
     for section in allowed:
         if section in later:
             continue
-        text += f"{section.name.replace('_', ' ')}: "
-        pieces.append(Piece(section=section.name, start=0, end=len(section.text), offset=len(text)))
-        text += f"{section.text}\n"
+        kept = [(start, end) for start, end in kept_spans(section.text, redaction) if section.text[start:end].strip()]
+        if not kept:
+            continue
+        text += f"{section.name.replace('_', ' ')}:"
+        for start, end in kept:
+            text += " "
+            pieces.append(Piece(section=section.name, start=start, end=end, offset=len(text)))
+            text += section.text[start:end]
+        text += "\n"
     return RenderedNote(text=text, pieces=tuple(pieces), later=tuple(section.name for section in later))
 
 

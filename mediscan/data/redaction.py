@@ -37,6 +37,9 @@ class Redaction:
     tests: tuple[str, ...] = ()
 
 
+NOTHING = Redaction()
+"""Notes are read as they are."""
+
 COVID19 = Redaction(
     names=(
         *("COVID-19", "COVID-2019", "COVID", "corona virus", "coronavirus", "novel coronavirus"),

@@ -10,6 +10,7 @@ from mediscan.config import DataConfig, ModelConfig, VolumeReading
 from mediscan.data.batch import StudyBatch
 from mediscan.data.image_facts import VIEWS
 from mediscan.findings import FindingSet
+from mediscan.model.adapters import add_adapters
 from mediscan.model.fusion import Streams, build_fusion
 from mediscan.model.fusion.layers import Attention, AttentionPool, StateToken
 from mediscan.model.image import ImageEncoder, build_image_encoder, build_volume_encoder, grid_positions
@@ -119,6 +120,17 @@ class DiagnosisNetwork(nn.Module):
             dropout=config.dropout,
             findings=len(findings),
         )
+
+    def add_adapters(self, config: ModelConfig) -> None:
+        """Add the configured adapters to the encoders, which then rest but for them; where none are, nothing changes.
+
+        Raises:
+            ConfigError: An encoder has nothing that can be adapted.
+        """
+        if config.image_adapter_rank:
+            add_adapters(self.image_encoder.network, rank=config.image_adapter_rank)
+        if config.text_adapter_rank:
+            add_adapters(self.text_encoder.body, rank=config.text_adapter_rank)
 
     def forward(self, batch: StudyBatch) -> DiagnosisOutput:
         """Answer for a batch."""

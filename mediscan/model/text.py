@@ -170,7 +170,7 @@ class TextEncoder(nn.Module):
 
     def train(self, mode: bool = True) -> "TextEncoder":  # noqa: FBT001, FBT002  (the signature is nn.Module's)
         """A frozen encoder stays in evaluation mode, so that its cached features are what a bundle computes."""
-        return super().train(mode and self.trainable_layers > 0)
+        return super().train(mode and any(parameter.requires_grad for parameter in self.parameters()))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Features of windows.

@@ -18,7 +18,7 @@ from mediscan.manifest import Manifest
 from mediscan.model.bundle import require_empty
 from mediscan.model.inference import ALL_PATTERNS, FUSED
 from mediscan.model.network import DiagnosisNetwork
-from mediscan.model.text import NoteTokenizer, build_text_encoder, load_tokenizer
+from mediscan.model.text import NoteTokenizer, load_tokenizer
 from mediscan.progress import Progress, silent
 from mediscan.study import Split
 from mediscan.train.arithmetic import arithmetic
@@ -31,6 +31,7 @@ from mediscan.train.losses import DiagnosisLoss
 from mediscan.train.optimize import autocast_for
 from mediscan.train.parallel import Parallel
 from mediscan.train.processes import Processes
+from mediscan.train.start import start_network
 from mediscan.train.studies import StudySet, cache_text_features, read_studies
 from mediscan.train.tracking import tracking
 from mediscan.train.validate import infer_together
@@ -68,7 +69,6 @@ def train(
     progress = progress if processes.is_first else silent
     with arithmetic(config.train):
         # --- the network, and what cuts notes for it
-        torch.manual_seed(config.train.seed)
         findings = FindingSet(tuple(config.data.findings) or natural_order(manifest.findings.names))
         tokenizer = load_tokenizer(
             config.model.text_encoder, window=config.model.text_window, most=config.data.max_note_tokens
@@ -87,9 +87,7 @@ def train(
                     progress=progress,
                 )
             return cast("TrainResult", processes.from_first(solved))
-        network = DiagnosisNetwork(
-            config.model, data=config.data, findings=findings, text_encoder=build_text_encoder(config.model)
-        )
+        network = start_network(config, findings=findings, progress=progress)
         network.to(processes.device)
 
         # --- the studies, decoded once

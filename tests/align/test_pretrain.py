@@ -10,9 +10,8 @@ from align_builders import FINDINGS, SIZE, bright_corner_studies, manifest_of, s
 from safetensors.torch import load_file, save_file
 
 from mediscan.align.embedders import AlignedEmbedder
-from mediscan.align.folder import ENCODERS, HEADS, Aligned, is_aligned
+from mediscan.align.folder import HEADS, Aligned
 from mediscan.align.index import CaseIndex, build_index
-from mediscan.align.initial import load_initial
 from mediscan.align.pretrain import pretrain
 from mediscan.align.prompts import Prompts
 from mediscan.align.query import SearchableStudies
@@ -24,6 +23,8 @@ from mediscan.model.bundle import Bundle
 from mediscan.model.bundle_files import write_checksums
 from mediscan.model.network import DiagnosisNetwork
 from mediscan.model.text import build_text_encoder
+from mediscan.model.transfer import load_initial
+from mediscan.model.transfer.aligned import ENCODERS, is_aligned
 from mediscan.study import Split
 
 EPOCHS = 30

@@ -5,6 +5,7 @@ import pytest
 
 from mediscan.config import DataConfig, NoteCutoff
 from mediscan.data.notes import clauses, render_note, without
+from mediscan.data.redaction import Redaction
 from mediscan.study import ImageMeta, ImageRef, NoteSection, Study
 
 ALLOWED = ("indication", "history", "exam")
@@ -211,3 +212,23 @@ def test_later_sections_are_read_only_when_asked_for():
     assert DataConfig().note_cutoff is NoteCutoff.ACQUISITION
     assert render_note(study, ALLOWED, cutoff=NoteCutoff.NONE).text == "history: Cough.\nexam: Rales.\n"
     assert render_note(study, ALLOWED, cutoff=NoteCutoff.NONE).later == ()
+
+
+def test_what_is_redacted_is_not_read_and_the_rest_maps_back_to_the_note():
+    text = "Fever since Monday. PCR positive at home. Known COVID-19 contact."
+    study = Study(study_id="S", patient_id="P", note=(NoteSection(name="history", text=text),))
+    redaction = Redaction(names=("COVID-19",), tests=("PCR",))
+
+    note = render_note(study, ("history",), redaction=redaction)
+
+    assert "COVID" not in note.text
+    assert "PCR" not in note.text
+    assert len(note.pieces) > 1
+    for piece in (*note.pieces, *clauses(note)):
+        read = note.text[piece.offset : piece.offset + piece.end - piece.start]
+        assert read == text[piece.start : piece.end]
+
+
+def test_a_section_of_which_redaction_leaves_nothing_is_left_out():
+    study = Study(study_id="S", patient_id="P", note=(NoteSection(name="history", text="COVID-19"),))
+    assert not render_note(study, ("history",), redaction=Redaction(names=("COVID-19",)))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediscan.align.folder import ENCODERS, read_stored, read_tensors
 from mediscan.errors import ConfigError
 from mediscan.model.network import DiagnosisNetwork
+from mediscan.model.transfer.aligned import ENCODERS, read_stored, read_tensors
 
 _SHOWN = 4
 
