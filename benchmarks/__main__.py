@@ -9,13 +9,17 @@ from pathlib import Path
 from benchmarks import (
     deidentify_dicom,
     deidentify_notes,
+    fusion,
     fuzz,
+    laterality,
+    missing_modality,
     phantom,
     real_data,
     sections,
     startup,
     syntaxes,
     throughput,
+    volumes,
 )
 from benchmarks.machine import describe_machine
 from benchmarks.table import write_page
@@ -29,6 +33,10 @@ BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
     "syntaxes": syntaxes.run,
     "throughput": throughput.run,
     "phantom": phantom.run,
+    "laterality": laterality.run,
+    "missing_modality": missing_modality.run,
+    "volumes": volumes.run,
+    "fusion": fusion.run,
     "covid19": real_data.run_covid19,
     "etiology": real_data.run_etiology,
     "sections": sections.run,

@@ -20,8 +20,7 @@ from benchmarks.command import run_command
 from benchmarks.peers.collection import COLLECTIONS, Collection
 from benchmarks.peers.folds import folds
 from benchmarks.peers.scores import save
-from benchmarks.real_data import COVID19 as COVID19_COLUMNS
-from benchmarks.real_data import DATA, ETIOLOGY
+from benchmarks.real_data import DATA
 from mediscan.config import RunConfig
 from mediscan.data.examples import Example, ExampleReader
 from mediscan.data.redaction import COVID19, redact
@@ -32,6 +31,14 @@ from mediscan.study import Availability, NoteSection, Split, Study
 from mediscan.train.loop import train
 
 VAL_PARTS = 8
+MEDPIX_COLUMNS = (
+    *("--id", "case_id", "--patient", "case_id", "--image", "image", "--note", "history=history"),
+    *("--note", "exam=exam", "--classes", "etiology=etiology", "--split-column", "split"),
+)
+COVID19_COLUMNS = (
+    *("--id", "study_id", "--patient", "patient_id", "--image", "image", "--note", "history=note"),
+    *("--finding", "covid19=covid19", "--split-column", "split"),
+)
 NAMES = {Availability.BOTH: "mediscan", Availability.NOTE: "mediscan-note", Availability.IMAGE: "mediscan-image"}
 HERE = Path(__file__).parent
 
@@ -57,7 +64,7 @@ def task(collection: Collection) -> Task:
     if collection.name == "medpix":
         return Task(
             table=DATA / "medpix" / "images.csv",
-            columns=ETIOLOGY,
+            columns=MEDPIX_COLUMNS,
             findings=tuple(f"etiology:{name}" for name in collection.classes),
             knowledge=HERE / "lab_descriptions.toml",
         )

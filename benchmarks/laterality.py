@@ -12,8 +12,8 @@ from benchmarks.command import run_command
 from mediscan.config import FusionKind
 from mediscan.phantom import LATERALITY_FINDING, SideLabels, make_laterality_cases, write_studies
 
-_STUDIES, _SEED = 2400, 31
-_SETTINGS = ("train.epochs=30", "train.patience=12")
+_STUDIES, _SEED = 2000, 31
+_SETTINGS = ("train.epochs=12", "train.patience=12")
 
 
 def run() -> dict[str, object]:

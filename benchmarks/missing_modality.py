@@ -79,18 +79,26 @@ def _whole(study: Study, *, missing: bool) -> Study:  # noqa: ARG001 - one of se
     return study
 
 
-def _without_note(study: Study, *, missing: bool = True) -> Study:
+def _without_note(study: Study, *, missing: bool) -> Study:
     return replace(study, note=()) if missing else study
 
 
-def _without_images(study: Study, *, missing: bool = True) -> Study:
+def _without_images(study: Study, *, missing: bool) -> Study:
     return replace(study, images=()) if missing else study
+
+
+def _without_any_note(study: Study, *, missing: bool) -> Study:  # noqa: ARG001 - as above
+    return _without_note(study, missing=True)
+
+
+def _without_any_image(study: Study, *, missing: bool) -> Study:  # noqa: ARG001 - as above
+    return _without_images(study, missing=True)
 
 
 _CASES: Mapping[str, Callable[..., Study]] = {
     "nothing missing": _whole,
-    "all notes missing": lambda study, *, missing: _without_note(study),  # noqa: ARG005 - as above
-    "all images missing": lambda study, *, missing: _without_images(study),  # noqa: ARG005 - as above
+    "all notes missing": _without_any_note,
+    "all images missing": _without_any_image,
     "half of the notes missing": _without_note,
     "half of the images missing": _without_images,
 }

@@ -9,6 +9,10 @@ from benchmarks.facts import facts
 _TITLES = {
     "startup": "Start-up",
     "phantom": "The demo: 2,400 synthetic studies, measured on the test split",
+    "laterality": "Laterality: does the side of the pain agree with the side of the lesion?",
+    "missing_modality": "Notes or images missing: the fused model beside models of one modality",
+    "volumes": "CT volumes and notes of the phantom, measured on the test split",
+    "fusion": "Fusion: cost of a training step, 64 image tokens, 96 text tokens, 16 studies",
     "covid19": "covid-cxr, finding `covid19`, split val (its notes often name the disease, which flatters the note)",
     "etiology": "MedPix, class group `etiology`, split val",
     "syntaxes": "DICOM: transfer syntax and outcome of every object with pixels among pydicom's test files and ours",

@@ -5,12 +5,13 @@
 - `prepare`: ingest
 - `protect`: deidentify
 - `learn`: train, evaluate, info
+- `compare`: compare
 - `align`: pretrain, zero-shot, retrieve, index, similar
 - `use`: score, explain, dashboard (`browser` starts it)
 """
 
 # Importing declares the commands, in the order of `--help`.
-from mediscan.cli import start, prepare, protect, learn, align, use  # isort: skip
+from mediscan.cli import start, prepare, protect, learn, compare, align, use  # isort: skip
 from mediscan.cli.app import app, main
 
-__all__ = ["align", "app", "learn", "main", "prepare", "protect", "start", "use"]
+__all__ = ["align", "app", "compare", "learn", "main", "prepare", "protect", "start", "use"]

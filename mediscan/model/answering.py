@@ -1,6 +1,9 @@
 """What every network is to the rest of mediscan: calibration, bundles and explanations ask for no more."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
+
+from torch import nn
 
 from mediscan.data.batch import StudyBatch
 from mediscan.findings import FindingSet
@@ -27,6 +30,9 @@ class Network(Protocol):
 
     def answer(self, batch: StudyBatch, *, images: ImageTokens) -> DiagnosisOutput:
         """The rest; differentiable with respect to the tokens."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What training may change."""
 
     def state_dict(self) -> dict[str, Any]:
         """All weights."""

@@ -80,7 +80,8 @@ class Bundle:
             text_encoder=text_encoder,
             image_encoder=restore_image_encoder(stored["image_encoder"]),
         )
-        network.add_adapters(config.model)
+        if isinstance(network, DiagnosisNetwork):
+            network.add_adapters(config.model)
         network.load_state_dict(load_file(folder / "model.safetensors"))
         network.eval().requires_grad_(requires_grad=False)
         return cls(

@@ -116,6 +116,7 @@ def infer(
         )
         chunk = [examples[row] for row in rows]
         batch = prepare(chunk, features=encoded, width=network.text_encoder.width, config=config)
+        batch = batch.to(network.text_encoder.device)
         encoded_images = network.encode_images(batch)
         for pattern in patterns:
             outputs[pattern].append(network.answer(batch.keep(pattern), images=encoded_images))
@@ -137,5 +138,5 @@ def infer(
 def _join(parts: Sequence[Tensor], *, width: int) -> NDArray[np.float32]:
     if not parts:
         return np.zeros((0, width), dtype=np.float32)
-    joined: NDArray[np.float32] = torch.cat(list(parts)).numpy()
+    joined: NDArray[np.float32] = torch.cat(list(parts)).cpu().numpy()
     return joined

@@ -164,6 +164,11 @@ class TextEncoder(nn.Module):
         return max(lists, key=len)
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return next(self.body.parameters()).device
+
+    @property
     def config(self) -> dict[str, Any]:
         """What is needed to build the encoder again without its weights."""
         return cast("dict[str, Any]", cast("Any", self.body).config.to_dict())
@@ -194,7 +199,9 @@ class TextEncoder(nn.Module):
             chunk = different[start : start + _WINDOWS_AT_ONCE]
             encoded.update(zip(chunk, self._encode_windows(chunk, pad_id=pad_id), strict=True))
         return [
-            torch.cat([encoded[window] for window in note.windows]) if note.windows else torch.zeros(0, self.width)
+            torch.cat([encoded[window] for window in note.windows])
+            if note.windows
+            else torch.zeros(0, self.width, device=self.device)
             for note in notes
         ]
 
@@ -204,7 +211,7 @@ class TextEncoder(nn.Module):
         for row, window in enumerate(windows):
             ids[row, : len(window)] = torch.tensor(window)
             mask[row, : len(window)] = True
-        features = self(ids, mask)
+        features = self(ids.to(self.device), mask.to(self.device))
         return [features[row, : len(window)] for row, window in enumerate(windows)]
 
 

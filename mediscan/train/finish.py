@@ -103,6 +103,10 @@ def write_bundle(
             "mediscan_version": __version__,
             "torch_version": torch.__version__,
             **provenance,
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "trained_parameters": sum(
+                parameter.numel() for parameter in network.parameters() if parameter.requires_grad
+            ),
             "train_studies": len(training.studies.examples),
             "train_patients": len(set(training.studies.patients)),
             "val_studies": len(studies.examples),

@@ -1,5 +1,6 @@
 """Train a bundle: the whole way from a manifest to a calibrated, measured model, block by block."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -63,6 +64,7 @@ def train(
         ConfigError: A value does not fit the data, or the checkpoint belongs to another run.
         BundleError: `out` is not empty.
     """
+    started = time.perf_counter()
     require_empty(out)
     out = out.resolve()
     processes = Processes()
@@ -83,7 +85,11 @@ def train(
                     config=config,
                     findings=findings,
                     tokenizer=tokenizer,
-                    provenance={"manifest_sha256": manifest.sha256, "threads": torch.get_num_threads()},
+                    provenance={
+                        "manifest_sha256": manifest.sha256,
+                        "threads": torch.get_num_threads(),
+                        "train_seconds": round(time.perf_counter() - started, 1),
+                    },
                     progress=progress,
                 )
             return cast("TrainResult", processes.from_first(solved))
@@ -149,6 +155,7 @@ def train(
                     "best_epoch": state.best_epoch,
                     "processes": processes.count,
                     "threads": torch.get_num_threads(),
+                    "train_seconds": round(time.perf_counter() - started, 1),  # since the last resume
                 },
                 history=state.history,
             )

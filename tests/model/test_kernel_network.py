@@ -75,7 +75,7 @@ def test_images_resemble_a_study_as_the_mean_over_pairs_of_images(network, batch
     kernel = rbf_kernel(vectors, network.image_head.landmarks.double(), gamma=float(network.image_head.gamma))
     score = kernel.mean(axis=0) @ network.image_head.coefficients.numpy() + network.image_head.bias.numpy()
 
-    assert np.allclose(network(batch).image_logits[0], network.prior + score, atol=1e-4)
+    assert np.allclose(network(batch).image_logits[0].numpy(), network.prior.numpy() + score, atol=1e-4)
 
 
 def test_an_absent_modality_adds_exactly_nothing(network, batch_of):

@@ -115,6 +115,7 @@ class KernelNetwork(nn.Module):
     def _image_score(self, planes: Tensor, mask: Tensor) -> Tensor:
         """The mean over a study's images: (B, I, P, C) → (B, F)."""
         if not self.image_head.is_fitted or not planes.shape[2]:
-            return planes.new_zeros(len(planes), len(self.findings))
+            # Zero, but for autograd a function of the tokens: explanations ask for its gradient.
+            return planes.flatten(1).sum(dim=1, keepdim=True).expand(-1, len(self.findings)) * 0
         vectors = self.image_vectors(planes.flatten(2))  # (B, I, P · C)
         return masked_mean(self.image_head(vectors), mask)
