@@ -7,13 +7,17 @@ PIP_ARGS ?=
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test thorough check bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mediscan demo $(ARGS)
 
 test: $(VENV)/.test check
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest -m "not thorough" --cov --cov-report=term:skip-covered $(ARGS)
+
+# What takes long: several processes, large encoders.
+thorough: $(VENV)/.test
+	$(BIN)/pytest -m thorough --timeout=900 $(ARGS)
 
 # The same checks locally and in CI.
 check: $(VENV)/.test

@@ -10,70 +10,31 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.command import run_command
-from benchmarks.peers.collection import COLLECTIONS, Collection
+from benchmarks.peers.collection import COLLECTIONS, DATA, Collection
 from benchmarks.peers.folds import folds
 from benchmarks.peers.scores import save
-from benchmarks.real_data import DATA
 from mediscan.config import RunConfig
 from mediscan.data.examples import Example, ExampleReader
 from mediscan.data.redaction import COVID19, redact
+from mediscan.findings import FindingSet
 from mediscan.manifest import Manifest
 from mediscan.model.inference import ALL_PATTERNS
 from mediscan.predict import Diagnoser
-from mediscan.study import Availability, NoteSection, Split, Study
+from mediscan.study import Availability, ImageRef, NoteSection, Split, Study
 from mediscan.train.loop import train
 
 VAL_PARTS = 8
-MEDPIX_COLUMNS = (
-    *("--id", "case_id", "--patient", "case_id", "--image", "image", "--note", "history=history"),
-    *("--note", "exam=exam", "--classes", "etiology=etiology", "--split-column", "split"),
-)
-COVID19_COLUMNS = (
-    *("--id", "study_id", "--patient", "patient_id", "--image", "image", "--note", "history=note"),
-    *("--finding", "covid19=covid19", "--split-column", "split"),
-)
 NAMES = {Availability.BOTH: "mediscan", Availability.NOTE: "mediscan-note", Availability.IMAGE: "mediscan-image"}
-HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """Where a collection lies, and what to learn of it.
-
-    Attributes:
-        table: Its table.
-        columns: Options of `mediscan ingest`.
-        findings: The model's findings of the collection's classes; "" for the class that is the absence of the others.
-        knowledge: A file of texts about them.
-    """
-
-    table: Path
-    columns: tuple[str, ...]
-    findings: tuple[str, ...]
-    knowledge: Path
-
-
-def task(collection: Collection) -> Task:
-    if collection.name == "medpix":
-        return Task(
-            table=DATA / "medpix" / "images.csv",
-            columns=MEDPIX_COLUMNS,
-            findings=tuple(f"etiology:{name}" for name in collection.classes),
-            knowledge=HERE / "lab_descriptions.toml",
-        )
-    return Task(
-        table=DATA / "covid-cxr" / "studies.csv",
-        columns=COVID19_COLUMNS,
-        findings=("", "covid19"),
-        knowledge=HERE / "lab_descriptions_covid19.toml",
-    )
+KNOWLEDGE = {"medpix": "lab_descriptions.toml", "covid19": "lab_descriptions_covid19.toml"}
+ABSENT = "absent"
+"""The class that is the absence of the others, and no finding of the model."""
 
 
 def main() -> int:
@@ -96,39 +57,57 @@ def out_of_fold(
     collection: Collection, *, seeds: Sequence[int], knowledge: bool
 ) -> dict[Availability, dict[int, NDArray[np.float64]]]:
     """Per pattern and seed (N, C) probabilities, each by a model that never saw the patient."""
-    its = task(collection)
+    knows = [f"train.knowledge={Path(__file__).parent / KNOWLEDGE[collection.name]}"] if knowledge else []
     shape = (len(collection.labels), len(collection.classes))
     found = {pattern: {seed: np.full(shape, np.nan) for seed in seeds} for pattern in ALL_PATTERNS}
-    config = RunConfig.load(
-        Path("few-cases"),
-        overrides=["train.workers=0", *([f"train.knowledge={its.knowledge}"] if knowledge else [])],
-    )
+    config = RunConfig.load(Path("few-cases"), overrides=["train.workers=0", *knows])
+    studies = studies_of(collection)
     with tempfile.TemporaryDirectory() as folder:
-        studies = _studies(collection, its, Path(folder))
         for seed in seeds:
             for fold, (learn, held_out) in enumerate(folds(collection, seed=seed)):
                 start = time.monotonic()
                 bundle = Path(folder) / f"{seed}-{fold}"
                 _train(collection, studies, learn, seed=seed, config=config, bundle=bundle)
-                for pattern, values in _answers(bundle, [studies[row] for row in held_out], its.findings).items():
+                answers = _answers(bundle, [studies[row] for row in held_out], _findings(collection))
+                for pattern, values in answers.items():
                     found[pattern][seed][held_out] = values
                 print(f"{collection.name} seed {seed} fold {fold}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     return found
 
 
-def _studies(collection: Collection, its: Task, folder: Path) -> list[Study]:
-    """The collection's studies in its order, as the product ingests them; notes that name a disease redacted."""
-    manifest = folder / "manifest.parquet"
-    run_command(["ingest", str(its.table), "--out", str(manifest), *its.columns], accept=(0, 4))
-    read = {study.study_id: study for split in Split for study in Manifest.read(manifest).studies(split)}
-    if collection.name != "covid19":
-        return [read[name] for name in collection.studies]
-    return [_redacted(read[name]) for name in collection.studies]
+def _findings(collection: Collection) -> tuple[str, ...]:
+    """The model's finding of each class; "" for the absence of the others."""
+    if ABSENT in collection.classes:
+        return tuple("" if name == ABSENT else name for name in collection.classes)
+    return tuple(f"etiology:{name}" for name in collection.classes)
 
 
-def _redacted(study: Study) -> Study:
-    sections = (NoteSection(name=one.name, text=redact(one.text, COVID19), at=one.at) for one in study.note)
-    return replace(study, note=tuple(section for section in sections if section.text.strip()))
+def studies_of(collection: Collection) -> list[Study]:
+    """The collection's studies in its order, as the product knows them; notes that name a disease are redacted."""
+    folder = DATA / ("medpix" if collection.name == "medpix" else "covid-cxr")
+    if collection.name == "medpix":
+        rows = pd.read_csv(folder / "images.csv")
+        cases = dict(list(rows.groupby("case_id")))
+        inputs = [(cases[name]["image"], cases[name].iloc[0][["history", "exam"]]) for name in collection.studies]
+    else:
+        rows = pd.read_csv(folder / "studies.csv").dropna(subset="covid19")
+        notes = rows["note"].map(lambda note: redact(note, COVID19), na_action="ignore")
+        inputs = [([image], {"history": note}) for image, note in zip(rows["image"], notes, strict=True)]
+    findings = _findings(collection)
+    return [
+        Study(
+            study_id=f"{collection.studies[row]} {row}",  # rows of covid19 share names
+            patient_id=str(collection.patients[row]),
+            images=tuple(ImageRef(path=str(folder / image)) for image in images),
+            note=tuple(
+                NoteSection(name=name, text=text)
+                for name, text in sections.items()
+                if isinstance(text, str) and text.strip()
+            ),
+            labels={name: int(collection.labels[row] == place) for place, name in enumerate(findings) if name},
+        )
+        for row, (images, sections) in enumerate(inputs)
+    ]
 
 
 def _train(
@@ -146,26 +125,29 @@ def _train(
         *(replace(studies[row], split=Split.VAL) for row in validate),
     ]
     path = bundle.with_suffix(".parquet")
-    findings = Manifest.read(bundle.parent / "manifest.parquet").findings
+    findings = FindingSet(tuple(filter(None, _findings(collection))))
     Manifest.of(split, findings=findings, root=bundle.parent).write(path)
     train(Manifest.read(path), config, bundle)
 
 
 def _answers(bundle: Path, studies: list[Study], findings: tuple[str, ...]) -> dict[Availability, NDArray[np.float64]]:
-    """(N, C) calibrated probabilities by pattern; what a study lacks is answered from what it has."""
+    """(N, C) calibrated probabilities by pattern; what a study lacks is answered from what it has.
+
+    A study that the product refuses, as where note and image are of two patients, gets the mean answer.
+    """
     diagnoser = Diagnoser.load(bundle)
     with ExampleReader(diagnoser.bundle.config.data) as reader:
-        examples = [entry for entry in reader.read(studies) if isinstance(entry, Example)]
-    if len(examples) != len(studies):
-        raise SystemExit("a study of the fold cannot be read")
-    inferred = diagnoser.infer(examples, patterns=ALL_PATTERNS)
+        entries = list(reader.read(studies))
+    readable = [row for row, entry in enumerate(entries) if isinstance(entry, Example)]
+    inferred = diagnoser.infer([entry for entry in entries if isinstance(entry, Example)], patterns=ALL_PATTERNS)
     answers = {}
     for pattern in ALL_PATTERNS:
         value = diagnoser.bundle.calibration.apply(inferred.logits[pattern], pattern).value  # (N, F)
-        places = [diagnoser.findings.index(name) if name else -1 for name in findings]
-        present = np.stack([value[:, place] for place in places if place >= 0], axis=1)
-        absent = [1 - present.sum(axis=1, keepdims=True)] if -1 in places else []
-        answers[pattern] = np.concatenate([*absent, present], axis=1)
+        present = {name: value[:, diagnoser.findings.index(name)] for name in findings if name}
+        absent = 1 - sum(present.values())
+        answered = np.stack([present.get(name, absent) for name in findings], axis=1)  # (N, C)
+        answers[pattern] = np.tile(answered.mean(axis=0), (len(studies), 1))
+        answers[pattern][readable] = answered
     return answers
 
 

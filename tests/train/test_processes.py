@@ -65,7 +65,7 @@ def curve(bundle, name):
     return [event.value for event in events.Scalars(name)]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_have_the_loss_curve_of_one_with_the_whole_batch(alone, replicated):
     one, two = curve(alone, "step/loss"), curve(replicated, "step/loss")
 
@@ -75,7 +75,7 @@ def test_two_processes_have_the_loss_curve_of_one_with_the_whole_batch(alone, re
     assert curve(replicated, "epoch/val_auroc") == pytest.approx(curve(alone, "epoch/val_auroc"), abs=0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_sharded_weights_end_as_replicated_ones(replicated, together):
     sharded = together("--parallel", "fsdp")
     one, other = (load_file(bundle / "model.safetensors") for bundle in (replicated, sharded))

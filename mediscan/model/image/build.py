@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from monai.utils import OptionalImportError
-
 from mediscan.errors import ConfigError
 from mediscan.model.image.attention import swin, vit
 from mediscan.model.image.convolutional import densenet, efficientnet, resnet
@@ -75,12 +73,7 @@ def build_volume_encoder(name: str) -> ImageEncoder:
 def _build(name: str, known: Mapping[str, Callable[[], ImageEncoder]], *, kind: str) -> ImageEncoder:
     if name not in known:
         raise ConfigError(f"there is no {kind} encoder {name!r}", remedy=f"Choose one of: {', '.join(known)}.")
-    try:
-        encoder = known[name]()
-    except OptionalImportError as error:
-        raise ConfigError(
-            f"MONAI's {name!r} needs einops, which is not installed", remedy="Install it: pip install einops."
-        ) from error
+    encoder = known[name]()
     encoder.origin = {"library": _MONAI, "name": name}
     return encoder
 
