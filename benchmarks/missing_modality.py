@@ -18,7 +18,7 @@ from mediscan.phantom import PhantomOptions, make_cases, write_studies
 from mediscan.predict import Diagnoser
 from mediscan.study import Split, Study
 
-_STUDIES, _SEED, _DRAWS = 2400, 7, 1000
+_STUDIES, _EPOCHS, _SEED, _DRAWS = 2400, 8, 7, 1000
 
 
 def run() -> dict[str, object]:
@@ -49,13 +49,15 @@ def run() -> dict[str, object]:
             }
     return {
         "command": "mediscan train --set data.modalities=all|image|note, on the phantom; macro AUROC on its test split",
+        "epochs": _EPOCHS,
         "n_studies": len(studies),
         "cases": found,
     }
 
 
 def _trained(manifest: Path, bundle: Path, kind: Modalities) -> Diagnoser:
-    run_command(["train", str(manifest), "--out", str(bundle), "--set", f"data.modalities={kind}"])
+    settings = ["--set", f"data.modalities={kind}", "--set", f"train.epochs={_EPOCHS}"]
+    run_command(["train", str(manifest), "--out", str(bundle), *settings])
     return mediscan.load(bundle)
 
 

@@ -15,6 +15,8 @@ _TITLES = {
     "fusion": "Fusion: cost of a training step, 64 image tokens, 96 text tokens, 16 studies",
     "covid19": "covid-cxr, finding `covid19`, split val (its notes often name the disease, which flatters the note)",
     "etiology": "MedPix, class group `etiology`, split val",
+    "peers_medpix": "MedPix, `etiology`, 5-fold cross-validation by case: the preset `few-cases` beside peers",
+    "peers_covid19": "covid-cxr, `covid19`, disease names redacted, 5-fold by patient: `few-cases` beside peers",
     "syntaxes": "DICOM: transfer syntax and outcome of every object with pixels among pydicom's test files and ours",
     "fuzz": "DICOM: broken files",
     "throughput": "From DICOM to a normalised tensor on covid-cxr, one process, one thread",

@@ -2,7 +2,8 @@
 
 | module | holds |
 |---|---|
-| `losses` | the contrastive losses, global and between words and regions |
+| `statements` | a note as its statements, each read alone |
+| `losses` | the contrastive losses, of whole notes and of single statements |
 | `network` | the encoders of a `DiagnosisNetwork` with the heads that aligning them needs |
 | `pairs`, `batches` | studies that have both sides; training batches of them |
 | `masked_words`, `steps` | masked-language modelling; all losses of one step |

@@ -1,20 +1,20 @@
-"""Training batches of pairs: shuffled, images varied, clauses of notes left out."""
+"""Training batches of pairs: shuffled, images varied, words and statements of notes left out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mediscan.align.pairs import Pairs, same_notes
 from mediscan.config import Augmentation, RunConfig
 from mediscan.data.augment import Variation
 from mediscan.data.batch import stack_images
+from mediscan.model.text import TokenizedNote
 
-_THINNED = 0.5
-"""Share of the notes that are shown with a part of their clauses only: what a prompt or a short note looks like."""
+_THINNED = 0.0
+"""Share of the notes that are shown with a part of their statements only, as short notes are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class PairBatch:
         images: (B, I, 1, S, S) float32.
         again: The same planes, varied otherwise; empty where image self-supervision is off.
         image_mask: (B, I) bool.
-        hidden: Per note (T,) bool, True where a token is left out.
+        shown: Per note and statement (L,) bool, False where a token is left out; all False: the statement is.
         duplicates: (B, B) bool, True where two notes say the same.
     """
 
@@ -34,7 +34,7 @@ class PairBatch:
     images: Tensor
     again: Tensor | None
     image_mask: Tensor
-    hidden: list[Tensor]
+    shown: list[list[Tensor]]
     duplicates: Tensor
 
 
@@ -60,7 +60,7 @@ def pair_batches(pairs: Pairs, config: RunConfig, *, epoch: int) -> Iterator[Pai
             images=_varied(images, mask, config.train.augmentation, rng),
             again=_varied(images, mask, config.train.augmentation, rng) if config.pretrain.image_weight else None,
             image_mask=mask,
-            hidden=[_hide(pairs.clauses[row], rng, rate=config.train.token_dropout) for row in rows],
+            shown=[_show(pairs.notes[row], rng, dropout=config.train.token_dropout) for row in rows],
             duplicates=same_notes(texts),
         )
 
@@ -82,19 +82,15 @@ def _varied(images: Tensor, mask: Tensor, kind: Augmentation, rng: np.random.Gen
     return varied
 
 
-def _hide(clause: NDArray[np.int64], rng: np.random.Generator, *, rate: float) -> Tensor:
-    """Which tokens of a note are left out: single ones, and in some notes whole clauses; never all."""
-    hidden = rng.random(len(clause)) < rate
+def _show(note: TokenizedNote, rng: np.random.Generator, *, dropout: float) -> list[Tensor]:
+    """Which tokens of each statement are shown: single ones are left out, and in some notes whole statements."""
+    count = len(note.windows)
+    told = set(range(count))
     if rng.random() < _THINNED:
-        hidden |= ~np.isin(clause, _some(clause, rng))
-    hidden[0] = False  # the start token stays, so that no note is ever empty
-    return torch.from_numpy(hidden)
-
-
-def _some(clause: NDArray[np.int64], rng: np.random.Generator) -> Sequence[int]:
-    """A random share of the clauses, at least one, and what belongs to none."""
-    all_clauses = np.unique(clause[clause >= 0])
-    if not len(all_clauses):
-        return [-1]
-    count = int(rng.integers(1, len(all_clauses) + 1))
-    return [-1, *rng.choice(all_clauses, size=count, replace=False).tolist()]
+        told = set(rng.choice(count, size=int(rng.integers(1, count + 1)), replace=False).tolist())
+    shown = []
+    for number, window in enumerate(note.windows):
+        words = rng.random(len(window)) >= dropout
+        words[0] = True  # the start token stays, so that no statement is ever empty
+        shown.append(torch.from_numpy(words & (number in told)))
+    return shown

@@ -9,6 +9,7 @@ import numpy as np
 from mediscan.align.embeddings import Embeddings, Vectors, embed_images, embed_notes
 from mediscan.align.folder import Aligned
 from mediscan.align.pairs import reading
+from mediscan.align.statements import tokenize_statements
 from mediscan.config import DataConfig
 from mediscan.data.examples import Example
 from mediscan.model.transfer.aligned import is_aligned
@@ -52,7 +53,7 @@ class AlignedEmbedder:
     def embed(self, examples: Sequence[Example]) -> Embeddings:
         """Unit vectors of either side."""
         aligned = self.aligned
-        notes = [aligned.tokenizer(example.note.text) for example in examples]
+        notes = [tokenize_statements(example.note, aligned.tokenizer) for example in examples]
         return Embeddings(
             image=embed_images(aligned.network, examples, size=self.data.image_size),
             note=embed_notes(aligned.network, notes, pad_id=aligned.tokenizer.pad_id),

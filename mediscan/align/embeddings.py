@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mediscan.align.network import AlignmentNetwork
-from mediscan.data.batch import stack_images, stack_tokens
+from mediscan.align.statements import Statements, as_note, split_statements, tokenize_statements
+from mediscan.data.batch import stack_images
 from mediscan.data.examples import Example
 from mediscan.model.text import NoteTokenizer, TokenizedNote
 
@@ -40,12 +41,12 @@ def embed_images(network: AlignmentNetwork, examples: Sequence[Example], *, size
         examples: The studies.
         size: Side of the images' square in pixels.
     """
-    vectors = np.zeros((len(examples), network.encoders.width), dtype=np.float32)
+    vectors = np.zeros((len(examples), network.width), dtype=np.float32)
     rows = [row for row, example in enumerate(examples) if example.planes]
     for start in range(0, len(rows), _BATCH):
         chunk = rows[start : start + _BATCH]
         images, mask = stack_images([examples[row].stack for row in chunk], size=size)
-        vectors[chunk] = network.embed_images(images, mask).whole.numpy()
+        vectors[chunk] = network.embed_images(images, mask).numpy()
     return vectors
 
 
@@ -57,11 +58,11 @@ def embed_notes(
 
     Args:
         network: In evaluation mode.
-        notes: The tokenized notes.
+        notes: The notes, one window for each statement.
         pad_id: Of the tokenizer.
         features: Token features of the notes where they are cached; otherwise the notes are encoded.
     """
-    vectors = np.zeros((len(notes), network.encoders.width), dtype=np.float32)
+    vectors = np.zeros((len(notes), network.width), dtype=np.float32)
     # Notes of similar length go together, since padding costs as much as text.
     rows = sorted((row for row, note in enumerate(notes) if len(note)), key=lambda row: len(notes[row]))
     for start in range(0, len(rows), _BATCH):
@@ -71,11 +72,15 @@ def embed_notes(
             if features
             else network.text_encoder.encode([notes[row] for row in chunk], pad_id=pad_id)
         )
-        text, mask = stack_tokens(encoded, width=network.text_encoder.width)
-        vectors[chunk] = network.embed_notes(text, mask).whole.numpy()
+        statements = Statements.stack(
+            [split_statements(notes[row], tokens) for row, tokens in zip(chunk, encoded, strict=True)],
+            width=network.text_encoder.width,
+        )
+        vectors[chunk] = network.embed_notes(statements).whole.numpy()
     return vectors
 
 
 def embed_texts(network: AlignmentNetwork, texts: Sequence[str], *, tokenizer: NoteTokenizer) -> Vectors:
     """(N, E) float32 unit vectors of free texts; zeros where one is blank."""
-    return embed_notes(network, [tokenizer(text) for text in texts], pad_id=tokenizer.pad_id)
+    notes = [tokenize_statements(as_note(text), tokenizer) for text in texts]
+    return embed_notes(network, notes, pad_id=tokenizer.pad_id)

@@ -8,11 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# The temperatures of GLoRIA's published training: attention over regions, words of a note, softmax over pairs.
-_ATTENTION_SCALE = 4.0
-_WORD_SCALE = 5.0
-_PAIR_SCALE = 10.0
-
 
 def clip_loss(similarities: Tensor, duplicates: Tensor, *, scale: Tensor | float) -> Tensor:
     """Symmetric cross-entropy of each image over the notes, and of each note over the images.
@@ -52,45 +47,21 @@ def siglip_loss(similarities: Tensor, duplicates: Tensor, *, scale: Tensor | flo
     return losses.masked_fill(_others(duplicates), 0.0).sum() / len(logits)
 
 
-def local_similarities(words: Tensor, word_mask: Tensor, regions: Tensor, region_mask: Tensor) -> Tensor:
-    """How well the words of each note are found among the regions of each image.
+def statement_loss(images: Tensor, statements: Tensor, note: Tensor, *, scale: Tensor | float) -> Tensor:
+    """Cross-entropy of each statement over the images: which of them does it speak of?
 
-    Each word attends to the regions; what it finds is compared with the word by cosine; the words are brought together
-    by log-sum-exp, averaged inside so that a long note is no better than a short one.
-
-    Args:
-        words: (B, T, E) float32 unit vectors.
-        word_mask: (B, T) bool, at least one word in every note.
-        regions: (B, R, E) float32 unit vectors.
-        region_mask: (B, R) bool, at least one region in every image.
-
-    Returns:
-        (B, B) float32, images by notes, in [-1, 1].
-
-    Source: Huang et al., "GLoRIA: a multimodal global-local representation learning framework", 2021.
-    """
-    count = word_mask.sum(dim=1)  # (B,)
-    rows = []
-    for image, real in zip(regions, region_mask, strict=True):  # one image at a time bounds memory
-        seen = image[real]  # (r, E)
-        attention = (words @ seen.T * _ATTENTION_SCALE).softmax(dim=2)  # (B, T, r)
-        found = functional.cosine_similarity(attention @ seen, words, dim=2)  # (B, T)
-        gathered = (found * _WORD_SCALE).masked_fill(~word_mask, float("-inf")).logsumexp(dim=1)  # (B,)
-        rows.append((gathered - count.log()) / _WORD_SCALE)
-    return torch.stack(rows)
-
-
-def local_loss(words: Tensor, word_mask: Tensor, regions: Tensor, region_mask: Tensor, *, duplicates: Tensor) -> Tensor:
-    """Symmetric cross-entropy over the similarities of words and regions.
+    Where it is true of several images, the right answer is unknown; what is learned in the end is by how much more
+    often the statement is made of an image than of others, and that is a sum over the statements of a note.
 
     Args:
-        words: (B, T, E) float32 unit vectors.
-        word_mask: (B, T) bool.
-        regions: (B, R, E) float32 unit vectors.
-        region_mask: (B, R) bool.
-        duplicates: (B, B) bool, as for `clip_loss`.
+        images: (B, E) float32 unit vectors.
+        statements: (S, E) float32 unit vectors.
+        note: (S,) int64, the note, and so the image, that each statement belongs to.
+        scale: Inverse temperature, positive.
+
+    Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018 (InfoNCE).
     """
-    return clip_loss(local_similarities(words, word_mask, regions, region_mask), duplicates, scale=_PAIR_SCALE)
+    return functional.cross_entropy(statements @ images.T * scale, note)
 
 
 def two_views_loss(first: Tensor, second: Tensor, *, scale: float = 10.0) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mediscan.align.statements import Statements
 from mediscan.config import ContrastiveLoss, ModelConfig
 from mediscan.findings import FindingSet
 from mediscan.model.network import DiagnosisNetwork
@@ -17,48 +18,64 @@ ENCODER_PARTS = ("image_encoder.", "image_projection.", "text_encoder.", "text_p
 _NO_FINDINGS = FindingSet(("none",))
 _CLIP_SCALE, _SIGLIP_SCALE, _SIGLIP_BIAS = 1 / 0.07, 10.0, -10.0
 _LARGEST_SCALE = 100.0
+_WIDER = 2
+"""The common space is that much wider than the encoders' tokens: one vector has to tell all that an image shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Embedded:
-    """One side of B studies in the common space.
+class EmbeddedNotes:
+    """B notes of S statements in all, in the common space.
 
     Attributes:
         whole: (B, E) float32 unit vectors.
-        parts: (B, N, E) float32 unit vectors: regions of the images, or words of the note.
-        mask: (B, N) bool, True where a part is real.
+        statements: (S, E) float32 unit vectors.
     """
 
     whole: Tensor
-    parts: Tensor
-    mask: Tensor
+    statements: Tensor
 
 
-class _Side(nn.Module):
-    """From one side's tokens to the common space: one learned question is asked of all of them."""
+class _ImageSide(nn.Module):
+    """From regions to one vector: each of its many detectors asks whether any region shows what it looks for.
 
-    def __init__(self, width: int, *, heads: int) -> None:
+    A mean over regions would drown a small lesion; the smooth maximum teaches the encoder to keep it where it is.
+
+    Source: Pinheiro and Collobert, "From image-level to pixel-level labeling with convolutional networks", 2015.
+    """
+
+    def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.question = nn.Parameter(torch.randn(1, 1, width) * 0.02)
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.whole = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
-        self.part = nn.Linear(width, width)
+        self.detect = nn.Sequential(nn.LayerNorm(tokens), nn.Linear(tokens, width))
+        self.combine = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Embedded:
-        """Embed (B, N, D) tokens of which each study has at least one."""
-        read = self.norm(tokens)  # (B, N, D)
-        question = self.question.expand(len(read), -1, -1)
-        pooled, _ = self.attention(question, read, read, key_padding_mask=~mask, need_weights=False)  # (B, 1, D)
-        return Embedded(
-            whole=functional.normalize(self.whole(pooled[:, 0]).float(), dim=1),
-            parts=functional.normalize(self.part(read).float(), dim=2),
-            mask=mask,
-        )
+    def forward(self, regions: Tensor, mask: Tensor) -> Tensor:
+        """(B, R, D) regions, of which each study has at least one → (B, E) unit vectors."""
+        evidence = self.detect(regions).float().masked_fill(~mask[..., None], float("-inf"))  # (B, R, E)
+        # The mean inside makes it independent of the number of regions.
+        seen = evidence.logsumexp(dim=1) - mask.sum(dim=1, keepdim=True).log()  # (B, E)
+        return functional.normalize(self.combine(seen).float(), dim=1)
+
+
+class _TextSide(nn.Module):
+    """From a statement's words to its vector, whose length is how much it weighs in its note."""
+
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.combine = nn.Sequential(nn.LayerNorm(tokens), nn.Linear(tokens, width), nn.GELU(), nn.Linear(width, width))
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        """(S, L, D) words, of which each statement has at least one → (S, E)."""
+        there = mask[..., None].to(words.dtype)
+        mean = (words * there).sum(dim=1) / there.sum(dim=1)  # (S, D)
+        combined: Tensor = self.combine(mean).float()
+        return combined
 
 
 class AlignmentNetwork(nn.Module):
     """Image and note encoders with a head for each side.
+
+    What a note tells of an image is the sum of what its statements tell, so its vector is the direction of the sum of
+    theirs. Statements are shared by many notes, and are learned from all of them.
 
     Args:
         config: Shape of the encoders.
@@ -67,26 +84,19 @@ class AlignmentNetwork(nn.Module):
 
     Attributes:
         encoders: A diagnosis network, of which only the encoders and projections are used.
+        width: E of the common space.
     """
 
     def __init__(self, config: ModelConfig, *, text_encoder: TextEncoder, loss: ContrastiveLoss) -> None:
         super().__init__()
         self.encoders = DiagnosisNetwork(config, findings=_NO_FINDINGS, text_encoder=text_encoder)
-        self.image_side = _Side(config.width, heads=config.heads)
-        # A frozen encoder was not made for reports: its words read each other once more, so that `no` meets its noun.
-        self.text_read = nn.TransformerEncoderLayer(
-            config.width,
-            config.heads,
-            dim_feedforward=2 * config.width,
-            dropout=config.dropout,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.text_side = _Side(config.width, heads=config.heads)
+        self.width = _WIDER * config.width
+        self.image_side = _ImageSide(config.width, self.width)
+        self.text_side = _TextSide(config.width, self.width)
         clip = loss is ContrastiveLoss.CLIP
         self.log_scale = nn.Parameter(torch.tensor(_CLIP_SCALE if clip else _SIGLIP_SCALE).log())
         self.bias = nn.Parameter(torch.tensor(0.0 if clip else _SIGLIP_BIAS))
+        self.statement_log_scale = nn.Parameter(torch.tensor(_CLIP_SCALE).log())
 
     @property
     def scale(self) -> Tensor:
@@ -94,31 +104,33 @@ class AlignmentNetwork(nn.Module):
         return self.log_scale.exp().clamp(max=_LARGEST_SCALE)
 
     @property
+    def statement_scale(self) -> Tensor:
+        """Inverse temperature of the loss of statements, bounded too."""
+        return self.statement_log_scale.exp().clamp(max=_LARGEST_SCALE)
+
+    @property
     def text_encoder(self) -> TextEncoder:
         """The encoder of notes."""
         return self.encoders.text_encoder
 
-    def embed_images(self, images: Tensor, mask: Tensor) -> Embedded:
-        """Embed studies' images.
+    def embed_images(self, images: Tensor, mask: Tensor) -> Tensor:
+        """Embed studies' images as (B, E) float32 unit vectors.
 
         Args:
             images: (B, I, 1, S, S) float32, standardised planes.
             mask: (B, I) bool, at least one plane in every study.
         """
         tokens, _ = self.encoders.image_tokens(images, mask)  # (B, I, P, D)
-        embedded: Embedded = self.image_side(tokens.flatten(1, 2), mask.repeat_interleave(tokens.shape[2], dim=1))
-        return embedded
+        vectors: Tensor = self.image_side(tokens.flatten(1, 2), mask.repeat_interleave(tokens.shape[2], dim=1))
+        return vectors
 
-    def embed_notes(self, features: Tensor, mask: Tensor) -> Embedded:
-        """Embed notes.
-
-        Args:
-            features: (B, T, H) float32, of the text encoder.
-            mask: (B, T) bool, at least one token in every note.
-        """
-        read = self.text_read(self.encoders.text_projection(features), src_key_padding_mask=~mask)  # (B, T, D)
-        embedded: Embedded = self.text_side(read, mask)
-        return embedded
+    def embed_notes(self, statements: Statements) -> EmbeddedNotes:
+        """Embed notes by their statements."""
+        words = self.encoders.text_projection(statements.features)  # (S, L, D)
+        vectors = self.text_side(words, statements.mask)  # (S, E)
+        count = int(statements.note.max()) + 1
+        sums = vectors.new_zeros(count, self.width).index_add(0, statements.note, vectors)  # (B, E)
+        return EmbeddedNotes(whole=functional.normalize(sums, dim=1), statements=functional.normalize(vectors, dim=1))
 
     def encoder_state(self) -> dict[str, Tensor]:
         """Weights and buffers of the encoders, under the keys of `DiagnosisNetwork`."""

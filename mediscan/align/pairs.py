@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from mediscan.align.statements import tokenize_statements
 from mediscan.config import DataConfig, NoteCutoff, RunConfig
 from mediscan.data.examples import Example, ExampleReader
-from mediscan.data.notes import clauses
 from mediscan.diagnosis import Refusal
 from mediscan.model.text import NoteTokenizer, TextEncoder, TokenizedNote
 from mediscan.progress import Progress
@@ -25,8 +24,7 @@ class Pairs:
 
     Attributes:
         examples: The studies.
-        notes: Their tokenized notes.
-        clauses: Per note (T,) the clause that each token stands in; see `clause_of_token`.
+        notes: Their notes, one window for each statement.
         features: Their notes' token features, (T, H) each, where the text encoder is frozen.
         refused: Studies that could not be read.
         one_sided: How many studies were left out because they lack one side.
@@ -34,7 +32,6 @@ class Pairs:
 
     examples: list[Example]
     notes: list[TokenizedNote]
-    clauses: list[NDArray[np.int64]]
     features: list[Tensor] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     one_sided: int = 0
@@ -68,20 +65,19 @@ def read_pairs(
     Args:
         studies: The studies.
         reader: Decodes the images; made with `reading(config)`.
-        tokenizer: Cuts the notes.
+        tokenizer: Cuts the statements of the notes.
         progress: Told of every study.
         stage: How progress names the work.
     """
-    pairs = Pairs(examples=[], notes=[], clauses=[])
+    pairs = Pairs(examples=[], notes=[])
     for done, entry in enumerate(reader.read(studies), start=1):
         if isinstance(entry, Refusal):
             pairs.refused.append(entry)
-        elif not entry.planes or not entry.note:
+        elif not entry.planes or not len(note := tokenize_statements(entry.note, tokenizer)):
             pairs.one_sided += 1
         else:
             pairs.examples.append(entry)
-            pairs.notes.append(tokenizer(entry.note.text))
-            pairs.clauses.append(clause_of_token(entry, pairs.notes[-1]))
+            pairs.notes.append(note)
         progress(stage, done, len(studies))
     return pairs
 
@@ -100,13 +96,3 @@ def same_notes(texts: Sequence[str]) -> Tensor:
     """(B, B) bool, True where two notes say the same; the diagonal is True."""
     _, number = np.unique(np.asarray([" ".join(text.split()) for text in texts], dtype=np.str_), return_inverse=True)
     return torch.from_numpy(number[:, None] == number[None])
-
-
-def clause_of_token(example: Example, note: TokenizedNote) -> NDArray[np.int64]:
-    """(T,) the clause that each token stands in, counted from 0; -1 for section names and special tokens."""
-    of_character = np.full(len(example.note.text) + 1, -1, dtype=np.int64)
-    for number, piece in enumerate(clauses(example.note)):
-        of_character[piece.offset : piece.offset + piece.end - piece.start] = number
-    return np.asarray(
-        [of_character[start] if end > start else -1 for window in note.offsets for start, end in window], dtype=np.int64
-    )

@@ -11,8 +11,8 @@ from mediscan.errors import ConfigError
 from mediscan.findings import GROUP_SEPARATOR, FindingSet
 
 _Texts = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], Field(max_length=200)]
-_PRESENT = ("findings: {}.", "findings: There is {}.", "impression: {}.")
-_ABSENT = ("findings: No {}.", "findings: There is no {}.", "impression: No evidence of {}.")
+_PRESENT = ("{}.", "There is {}.", "Evidence of {}.")
+_ABSENT = ("No {}.", "There is no {}.", "No evidence of {}.")
 
 
 class Prompts(BaseModel):

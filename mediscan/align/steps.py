@@ -8,15 +8,12 @@ import torch
 from torch import Tensor
 
 from mediscan.align.batches import PairBatch
-from mediscan.align.losses import clip_loss, local_loss, siglip_loss, two_views_loss
+from mediscan.align.losses import clip_loss, siglip_loss, statement_loss, two_views_loss
 from mediscan.align.masked_words import MaskedWords
-from mediscan.align.network import AlignmentNetwork, Embedded
+from mediscan.align.network import AlignmentNetwork
 from mediscan.align.pairs import Pairs
+from mediscan.align.statements import Statements, split_statements
 from mediscan.config import ContrastiveLoss, RunConfig
-from mediscan.data.batch import stack_tokens
-
-_LOCAL_WORDS = 16
-"""Words of a note that a step compares with regions: a random part, since every pair of studies is compared."""
 
 
 class Losses:
@@ -54,17 +51,17 @@ class Losses:
         network, weights = self.network, self.config
         with self.autocast():
             images = network.embed_images(batch.images, batch.image_mask)
-            notes = self._embed_notes(batch)
-        losses = {"global": global_loss(network, images, notes, duplicates=batch.duplicates, kind=weights.loss)}
+            statements = self._statements(batch)
+            notes = network.embed_notes(statements)
+        losses = {"global": global_loss(network, images, notes.whole, duplicates=batch.duplicates, kind=weights.loss)}
         if weights.local_weight:
-            words, word_mask = self._some_words(notes)
-            losses["local"] = weights.local_weight * local_loss(
-                words, word_mask, images.parts, images.mask, duplicates=batch.duplicates
+            losses["local"] = weights.local_weight * statement_loss(
+                images, notes.statements, statements.note, scale=network.statement_scale
             )
         if batch.again is not None:
             with self.autocast():
                 again = network.embed_images(batch.again, batch.image_mask)
-            losses["image"] = weights.image_weight * two_views_loss(images.whole, again.whole)
+            losses["image"] = weights.image_weight * two_views_loss(images, again)
         if self.masked_words is not None:
             windows = [window for row in batch.rows for window in self.pairs.notes[row].windows]
             with self.autocast():
@@ -72,28 +69,26 @@ class Losses:
             losses["masked_words"] = weights.masked_words_weight * guessed
         return losses
 
-    def _embed_notes(self, batch: PairBatch) -> Embedded:
+    def _statements(self, batch: PairBatch) -> Statements:
+        """What the batch shows of its notes."""
+        notes = [self.pairs.notes[row] for row in batch.rows]
         features = (
             [self.pairs.features[row] for row in batch.rows]
             if self.pairs.features
-            else self.network.text_encoder.encode([self.pairs.notes[row] for row in batch.rows], pad_id=self.pad_id)
+            else self.network.text_encoder.encode(notes, pad_id=self.pad_id)
         )
-        kept = [tokens[~hidden] for tokens, hidden in zip(features, batch.hidden, strict=True)]
-        return self.network.embed_notes(*stack_tokens(kept, width=self.network.text_encoder.width))
-
-    def _some_words(self, notes: Embedded) -> tuple[Tensor, Tensor]:
-        """(B, at most _LOCAL_WORDS, E) of each note's words, drawn at random, and their mask."""
-        lot = torch.rand(notes.mask.shape, generator=self.draws).masked_fill(~notes.mask, -1.0)
-        chosen = lot.topk(min(_LOCAL_WORDS, lot.shape[1]), dim=1).indices  # (B, W)
-        rows = torch.arange(len(lot))[:, None]
-        return notes.parts[rows, chosen], notes.mask[rows, chosen]
+        shown = [
+            [words[kept] for words, kept in zip(split_statements(note, tokens), masks, strict=True) if kept.any()]
+            for note, tokens, masks in zip(notes, features, batch.shown, strict=True)
+        ]
+        return Statements.stack(shown, width=self.network.text_encoder.width)
 
 
 def global_loss(
-    network: AlignmentNetwork, images: Embedded, notes: Embedded, *, duplicates: Tensor, kind: ContrastiveLoss
+    network: AlignmentNetwork, images: Tensor, notes: Tensor, *, duplicates: Tensor, kind: ContrastiveLoss
 ) -> Tensor:
     """The configured loss between whole images and whole notes."""
-    similarities = images.whole @ notes.whole.T  # (B, B)
+    similarities = images @ notes.T  # (B, B)
     if kind is ContrastiveLoss.CLIP:
         return clip_loss(similarities, duplicates, scale=network.scale)
     return siglip_loss(similarities, duplicates, scale=network.scale, bias=network.bias)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mediscan.align.embeddings import Vectors, embed_images, embed_notes, embed_texts
 from mediscan.align.folder import Aligned
 from mediscan.align.prompts import Prompts
+from mediscan.align.statements import tokenize_statements
 from mediscan.data.examples import Example, ExampleReader
 from mediscan.data.labels import label_matrix
 from mediscan.diagnosis import Refusal
@@ -105,7 +106,7 @@ def zero_shot(
         images = embed_images(aligned.network, examples, size=aligned.config.data.image_size)
         scores += _scores(aligned, images, [(entry.positive, entry.negative) for entry in prompts.values()])
     if compared is not Compared.IMAGE:
-        texts = [aligned.tokenizer(example.note.text) for example in examples]
+        texts = [tokenize_statements(example.note, aligned.tokenizer) for example in examples]
         notes = embed_notes(aligned.network, texts, pad_id=aligned.tokenizer.pad_id)
         scores += _scores(aligned, notes, [_of_notes(entry) for entry in prompts.values()])
     metrics = _measure(examples, findings, scores, draws=aligned.config.evaluate.bootstrap_draws)

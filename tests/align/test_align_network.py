@@ -4,6 +4,7 @@ from align_builders import small_config
 
 from mediscan.align.masked_words import MaskedWords
 from mediscan.align.network import AlignmentNetwork
+from mediscan.align.statements import Statements
 from mediscan.align.steps import global_loss
 from mediscan.config import ContrastiveLoss
 from mediscan.errors import ConfigError
@@ -24,48 +25,56 @@ def network(tiny_text_encoder):
 
 
 def inputs():
+    """Four studies of two images; their notes have one to three statements of seven words."""
     torch.manual_seed(1)
-    return torch.randn(4, 2, 1, 32, 32), torch.ones(4, 2, dtype=torch.bool), torch.randn(4, 7, 32)
+    note = torch.tensor([0, 1, 1, 2, 3, 3, 3])
+    statements = Statements(features=torch.randn(7, 7, 32), mask=torch.ones(7, 7, dtype=torch.bool), note=note)
+    return torch.randn(4, 2, 1, 32, 32), torch.ones(4, 2, dtype=torch.bool), statements
 
 
 def test_padding_changes_no_embedding(network):
     network.eval()
-    images, image_mask, text = inputs()
-    mask = torch.ones(4, 7, dtype=torch.bool)
-    image, note = network.embed_images(images, image_mask), network.embed_notes(text, mask)
+    images, image_mask, said = inputs()
     more_images = torch.cat([images, torch.randn(4, 1, 1, 32, 32)], dim=1)
-    padded_image = network.embed_images(more_images, torch.nn.functional.pad(image_mask, (0, 1)))
-    padded_note = network.embed_notes(
-        torch.cat([text, torch.randn(4, 3, 32)], dim=1), torch.nn.functional.pad(mask, (0, 3))
+    padded = network.embed_images(more_images, torch.nn.functional.pad(image_mask, (0, 1)))
+    assert torch.allclose(network.embed_images(images, image_mask), padded, atol=1e-5)
+    longer = Statements(
+        features=torch.cat([said.features, torch.randn(7, 3, 32)], dim=1),
+        mask=torch.nn.functional.pad(said.mask, (0, 3)),
+        note=said.note,
     )
-    assert torch.allclose(image.whole, padded_image.whole, atol=1e-5)
-    assert torch.allclose(note.whole, padded_note.whole, atol=1e-5)
+    assert torch.allclose(network.embed_notes(said).whole, network.embed_notes(longer).whole, atol=1e-5)
 
 
 def test_embeddings_are_unit_vectors(network):
     network.eval()
-    images, image_mask, text = inputs()
-    for side in (
-        network.embed_images(images, image_mask),
-        network.embed_notes(text, torch.ones(4, 7, dtype=torch.bool)),
-    ):
-        assert torch.allclose(side.whole.norm(dim=1), torch.ones(4), atol=1e-5)
-        assert torch.allclose(side.parts.norm(dim=2), torch.ones(side.parts.shape[:2]), atol=1e-5)
+    images, image_mask, said = inputs()
+    notes = network.embed_notes(said)
+    for vectors, count in ((network.embed_images(images, image_mask), 4), (notes.whole, 4), (notes.statements, 7)):
+        assert vectors.shape == (count, network.width)
+        assert torch.allclose(vectors.norm(dim=1), torch.ones(count), atol=1e-5)
+
+
+def test_the_order_of_statements_does_not_matter_and_a_note_of_one_is_that_statement(network):
+    network.eval()
+    _, _, said = inputs()
+    notes = network.embed_notes(said)
+    order = torch.tensor([6, 2, 0, 3, 1, 5, 4])
+    turned = Statements(features=said.features[order], mask=said.mask[order], note=said.note[order])
+    assert torch.allclose(network.embed_notes(turned).whole, notes.whole, atol=1e-5)
+    assert torch.allclose(notes.whole[0], notes.statements[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", ContrastiveLoss)
 def test_the_global_loss_reaches_every_weight_that_is_learned(tiny_text_encoder, loss):
     network = make_network(tiny_text_encoder, loss=loss)
-    images, image_mask, text = inputs()
-    notes = network.embed_notes(text, torch.ones(4, 7, dtype=torch.bool))
+    images, image_mask, said = inputs()
     same = torch.eye(4, dtype=torch.bool)
+    notes = network.embed_notes(said).whole
     global_loss(network, network.embed_images(images, image_mask), notes, duplicates=same, kind=loss).backward()
     idle = {name for name, parameter in network.learned() if parameter.grad is None or not parameter.grad.abs().sum()}
-    only_local = {f"{side}_side.part.{what}" for side in ("image", "text") for what in ("weight", "bias")}
-    # The bias of a softmax shifts all pairs alike, and that of attention's keys all words alike.
-    assert idle <= only_local | {"bias"}
-    assert "image_side.whole.0.weight" not in idle
-    assert ("bias" in idle) is (loss is ContrastiveLoss.CLIP)
+    # The bias of a softmax shifts all pairs alike.
+    assert idle == {"statement_log_scale"} | ({"bias"} if loss is ContrastiveLoss.CLIP else set())
 
 
 def test_weights_of_fusion_and_heads_are_not_learned(network):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mediscan.align.losses import clip_loss, local_loss, local_similarities, siglip_loss, two_views_loss
+from mediscan.align.losses import clip_loss, siglip_loss, statement_loss, two_views_loss
 
 NONE_ALIKE = torch.eye(4, dtype=torch.bool)
 
@@ -40,23 +40,6 @@ def scalar_siglip(similarities, duplicates, scale, bias):
     return total / size
 
 
-def scalar_local(words, word_mask, regions, region_mask):
-    """The paper's formulas, one number at a time."""
-    size = len(words)
-    table = torch.zeros(size, size)
-    for i in range(size):
-        seen = [r for r, real in zip(regions[i], region_mask[i], strict=True) if real]
-        for j in range(size):
-            said = [w for w, real in zip(words[j], word_mask[j], strict=True) if real]
-            total = 0.0
-            for word in said:
-                weights = [math.exp(4.0 * float(word @ region)) for region in seen]
-                found = sum(w / sum(weights) * region for w, region in zip(weights, seen, strict=True))
-                total += math.exp(5.0 * float(found @ word) / float(found.norm() * word.norm()))
-            table[i, j] = math.log(total / len(said)) / 5.0
-    return table
-
-
 def test_clip_loss_equals_its_scalar_definition():
     similarities = unit(4, 8) @ unit(4, 8, seed=1).T
     for duplicates in (NONE_ALIKE, alike((0, 2))):
@@ -71,12 +54,14 @@ def test_siglip_loss_equals_its_scalar_definition():
         assert loss.item() == pytest.approx(scalar_siglip(similarities, duplicates, 10.0, -3.0), abs=1e-5)
 
 
-def test_local_similarities_equal_their_scalar_definition():
-    words, regions = unit(3, 5, 8), unit(3, 6, 8, seed=1)
-    word_mask = torch.tensor([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0]], dtype=torch.bool)
-    region_mask = torch.tensor([[1] * 6, [1, 1, 0, 0, 0, 0], [0, 1, 1, 1, 1, 0]], dtype=torch.bool)
-    expected = scalar_local(words, word_mask, regions, region_mask)
-    assert torch.allclose(local_similarities(words, word_mask, regions, region_mask), expected, atol=1e-5)
+def test_statement_loss_equals_its_scalar_definition():
+    images, statements = unit(3, 8), unit(5, 8, seed=1)
+    note = torch.tensor([0, 0, 1, 2, 2])
+    total = 0.0
+    for statement, own in zip(statements, note.tolist(), strict=True):
+        odds = [math.exp(6.0 * float(statement @ image)) for image in images]
+        total -= math.log(odds[own] / sum(odds))
+    assert statement_loss(images, statements, note, scale=6.0).item() == pytest.approx(total / 5, abs=1e-5)
 
 
 def test_two_views_loss_equals_its_scalar_definition():
@@ -99,31 +84,23 @@ def test_notes_that_say_the_same_do_not_push_each_other(loss):
     assert similarities.grad[0, 0] < 0
 
 
-def test_padding_of_words_and_regions_changes_no_local_loss():
-    words, regions, mask = unit(4, 5, 8), unit(4, 6, 8, seed=1), torch.ones(4, 5, dtype=torch.bool)
-    region_mask = torch.ones(4, 6, dtype=torch.bool)
-    plain = local_loss(words, mask, regions, region_mask, duplicates=NONE_ALIKE)
-    padded = local_loss(
-        torch.cat([words, unit(4, 3, 8, seed=2)], dim=1),
-        functional.pad(mask, (0, 3)),
-        torch.cat([regions, unit(4, 2, 8, seed=3)], dim=1),
-        functional.pad(region_mask, (0, 2)),
-        duplicates=NONE_ALIKE,
-    )
-    assert padded.item() == pytest.approx(plain.item(), abs=1e-6)
+def test_statement_loss_falls_where_statements_fit_their_own_image():
+    images = unit(4, 8)
+    note = torch.arange(4)
+    fitting, others = (statement_loss(images, images.roll(turn, dims=0), note, scale=5.0) for turn in (0, 1))
+    assert fitting < others
 
 
-def test_local_loss_falls_where_words_are_found_in_their_own_image():
-    regions = unit(4, 6, 8)
-    mask, region_mask = torch.ones(4, 3, dtype=torch.bool), torch.ones(4, 6, dtype=torch.bool)
-    own = local_loss(regions[:, :3], mask, regions, region_mask, duplicates=NONE_ALIKE)
-    others = local_loss(regions[:, :3].roll(1, dims=0), mask, regions, region_mask, duplicates=NONE_ALIKE)
-    assert own < others
-
-
-def test_gradients_reach_words_and_regions():
-    words, regions = unit(4, 3, 8).requires_grad_(), unit(4, 6, 8, seed=1).requires_grad_()
-    everything = torch.ones(4, 3, dtype=torch.bool), torch.ones(4, 6, dtype=torch.bool)
-    local_loss(words, everything[0], regions, everything[1], duplicates=NONE_ALIKE).backward()
-    assert words.grad.abs().sum(dim=(1, 2)).min() > 0
-    assert regions.grad.abs().sum(dim=(1, 2)).min() > 0
+def test_a_statement_of_two_images_ends_between_them():
+    """A learned statement prefers the images that it is made of, and those alike, to all others."""
+    images = torch.eye(4)
+    statement = torch.zeros(1, 4, requires_grad=True)
+    optimizer = torch.optim.SGD([statement], lr=1.0)
+    for _ in range(100):
+        optimizer.zero_grad()
+        statement_loss(images, statement.expand(2, 4), torch.tensor([0, 1]), scale=1.0).backward()
+        optimizer.step()
+    ((first, second, third, fourth),) = statement.detach().tolist()
+    assert first == pytest.approx(second)
+    assert third == pytest.approx(fourth)
+    assert first > third + 2

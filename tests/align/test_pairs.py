@@ -1,13 +1,11 @@
-import numpy as np
 import pytest
 import torch
 from align_builders import bright_corner_studies, small_config
 
 from mediscan.align.batches import batch_count, pair_batches
-from mediscan.align.pairs import Pairs, clause_of_token, read_pairs, reading, same_notes
+from mediscan.align.pairs import Pairs, read_pairs, reading, same_notes
 from mediscan.config import NoteCutoff
 from mediscan.data.examples import ExampleReader
-from mediscan.data.notes import render_note
 from mediscan.model.text import load_tokenizer
 from mediscan.progress import silent
 from mediscan.study import NoteSection, Study
@@ -52,26 +50,14 @@ def test_same_notes_are_found_whatever_their_spaces():
     assert torch.equal(same_notes(["no  effusion\n", "effusion", "no effusion"]), expected)
 
 
-def test_tokens_know_their_clause(tokenizer):
-    study = Study(study_id="S", patient_id="P", note=(NoteSection(name="findings", text="Clear lungs. No effusion."),))
-    note = render_note(study, ["findings"])
-
-    class Read:
-        """What of an example is needed."""
-
-    example = Read()
-    example.note = note
-    tokenized = tokenizer(note.text)
-    clause = clause_of_token(example, tokenized)
-    spoken = [note.text[start:end] for window in tokenized.offsets for start, end in window]
-    by_clause = {number: [spoken[row] for row in np.flatnonzero(clause == number)] for number in (-1, 0, 1)}
-    assert by_clause[0] == ["Clear", "lungs", "."]
-    assert by_clause[1][0] == "No"
-    assert by_clause[1][-1] == "."
-    assert "findings" in by_clause[-1]
+def test_a_note_without_a_statement_is_a_missing_side(read, make_study):
+    note = (NoteSection(name="findings", text="\u200b"),)  # a space without width, of which no token is left
+    pairs = read([Study(**{**vars(make_study("E", note=None)), "note": note})])
+    assert len(pairs) == 0
+    assert pairs.one_sided == 1
 
 
-def test_batches_repeat_for_a_seed_and_hide_never_all(read, config, tmp_path):
+def test_batches_repeat_for_a_seed_and_never_leave_out_a_whole_note(read, config, tmp_path):
     pairs = read(bright_corner_studies(tmp_path)[:30])
     first, again = (list(pair_batches(pairs, config, epoch=3)) for _ in range(2))
     other = list(pair_batches(pairs, config, epoch=4))
@@ -79,10 +65,19 @@ def test_batches_repeat_for_a_seed_and_hide_never_all(read, config, tmp_path):
     assert [batch.rows for batch in first] != [batch.rows for batch in other]
     for batch, same in zip(first, again, strict=True):
         assert torch.equal(batch.images, same.images)
-        assert all(torch.equal(a, b) for a, b in zip(batch.hidden, same.hidden, strict=True))
-        assert all(not hidden.all() for hidden in batch.hidden)
+        for shown, shown_again, row in zip(batch.shown, same.shown, batch.rows, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(shown, shown_again, strict=True))
+            assert [len(words) for words in shown] == [len(window) for window in pairs.notes[row].windows]
+            assert any(words.any() for words in shown)
     assert len(first[0].rows) == 24
     assert len(first) == batch_count(pairs, config) == 1  # a rest of six says little
+
+
+def test_some_notes_are_shown_with_a_part_of_their_statements(read, config, tmp_path):
+    pairs = read(bright_corner_studies(tmp_path)[:24])
+    (batch,) = pair_batches(pairs, config, epoch=0)
+    whole = [all(words.any() for words in shown) for shown in batch.shown]
+    assert 0 < sum(whole) < len(whole)
 
 
 def test_duplicates_of_a_batch_are_the_equal_notes(read, config, tmp_path):

@@ -207,8 +207,8 @@ def test_another_image_encoder_is_refused(pretrained, tiny_text_encoder):
 
 PROMPTS = {
     name: Prompts(
-        positive=(f"findings: {name.replace('_', ' ')} opacity.",),
-        negative=(f"findings: No {name.replace('_', ' ')} opacity.",),
+        positive=(f"{name.replace('_', ' ')} opacity.",),
+        negative=(f"No {name.replace('_', ' ')} opacity.",),
     )
     for name in FINDINGS
 }
