@@ -89,7 +89,7 @@ def compare(collection: Collection, out: Path) -> dict[str, object]:
         "command": f"python -m benchmarks.peers compare {collection.name}",
         "studies": len(collection.studies),
         "best_peer": best,
-        "to_know": "`mediscan` also learns from texts about the classes, which the peers do not get: docs/experiments.md",
+        "to_know": "`mediscan` also learns from texts about the classes, which the peers do not get",
         "peers_not_run": [name for name in (*PEERS, LATE) if name not in found],
         "rows": [_row(name, model) for name, model in sorted(models.items(), key=_by_auroc)],
     }

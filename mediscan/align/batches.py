@@ -1,4 +1,4 @@
-"""Training batches of pairs: shuffled, images varied, words and statements of notes left out."""
+"""Training batches of pairs: shuffled, images varied, single words of notes left out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +13,6 @@ from mediscan.data.augment import Variation
 from mediscan.data.batch import stack_images
 from mediscan.model.text import TokenizedNote
 
-_THINNED = 0.0
-"""Share of the notes that are shown with a part of their statements only, as short notes are."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class PairBatch:
@@ -26,7 +23,7 @@ class PairBatch:
         images: (B, I, 1, S, S) float32.
         again: The same planes, varied otherwise; empty where image self-supervision is off.
         image_mask: (B, I) bool.
-        shown: Per note and statement (L,) bool, False where a token is left out; all False: the statement is.
+        shown: Per note (T,) bool, False where a token is left out.
         duplicates: (B, B) bool, True where two notes say the same.
     """
 
@@ -34,7 +31,7 @@ class PairBatch:
     images: Tensor
     again: Tensor | None
     image_mask: Tensor
-    shown: list[list[Tensor]]
+    shown: list[Tensor]
     duplicates: Tensor
 
 
@@ -82,15 +79,9 @@ def _varied(images: Tensor, mask: Tensor, kind: Augmentation, rng: np.random.Gen
     return varied
 
 
-def _show(note: TokenizedNote, rng: np.random.Generator, *, dropout: float) -> list[Tensor]:
-    """Which tokens of each statement are shown: single ones are left out, and in some notes whole statements."""
-    count = len(note.windows)
-    told = set(range(count))
-    if rng.random() < _THINNED:
-        told = set(rng.choice(count, size=int(rng.integers(1, count + 1)), replace=False).tolist())
-    shown = []
-    for number, window in enumerate(note.windows):
-        words = rng.random(len(window)) >= dropout
-        words[0] = True  # the start token stays, so that no statement is ever empty
-        shown.append(torch.from_numpy(words & (number in told)))
-    return shown
+def _show(note: TokenizedNote, rng: np.random.Generator, *, dropout: float) -> Tensor:
+    """(T,) bool; the start token of each statement stays, so that none is ever empty."""
+    shown = rng.random(len(note)) >= dropout
+    lengths = [len(window) for window in note.windows]
+    shown[np.cumsum([0, *lengths[:-1]])] = True
+    return torch.from_numpy(shown)

@@ -36,9 +36,9 @@ class Statements:
         return cls(features=features, mask=mask, note=torch.arange(len(notes)).repeat_interleave(counts))
 
 
-def split_statements(note: TokenizedNote, features: Tensor) -> tuple[Tensor, ...]:
-    """The features of each statement, (L, H), from those of a whole note, (T, H)."""
-    return torch.split(features, [len(window) for window in note.windows])
+def split_statements(note: TokenizedNote, of_tokens: Tensor) -> tuple[Tensor, ...]:
+    """What a note has for each of its tokens, (T, ...), statement by statement: (L, ...) each."""
+    return torch.split(of_tokens, [len(window) for window in note.windows])
 
 
 def tokenize_statements(note: RenderedNote, tokenizer: NoteTokenizer) -> TokenizedNote:

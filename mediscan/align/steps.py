@@ -78,7 +78,10 @@ class Losses:
             else self.network.text_encoder.encode(notes, pad_id=self.pad_id)
         )
         shown = [
-            [words[kept] for words, kept in zip(split_statements(note, tokens), masks, strict=True) if kept.any()]
+            [
+                words[kept]
+                for words, kept in zip(split_statements(note, tokens), split_statements(note, masks), strict=True)
+            ]
             for note, tokens, masks in zip(notes, features, batch.shown, strict=True)
         ]
         return Statements.stack(shown, width=self.network.text_encoder.width)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mediscan.config import NoteCutoff, RunConfig
+from mediscan.config import Method, Modalities, NoteCutoff, RunConfig, VolumeReading
 
 _CUTOFFS = {
     NoteCutoff.ACQUISITION: "sections known to be written after the first image was acquired are left out.",
@@ -27,16 +27,13 @@ def model_card(*, bundle_id: str, config: RunConfig, metrics: Mapping[str, Any],
 **Not a medical device.** For research. A clinician decides; this model only suggests.
 
 ## What it reads
-- Images, fitted into {config.data.image_size} × {config.data.image_size} pixels, {config.data.max_images} at most.
-- Note sections: {", ".join(config.data.note_sections)}. Other sections never reach it.
-- Time: {_CUTOFFS[config.data.note_cutoff]}
-- Image encoder `{config.model.image_encoder}`, text encoder `{config.model.text_encoder}`, fused by cross-attention.
+{_inputs(config)}
 
 ## What it was trained on
 {facts}
 
 ## Measured on split `{metrics["split"]}`: {metrics["n_studies"]} studies of {metrics["n_patients"]} patients
-Intervals are 95 %, from a bootstrap over patients. This split also chose the epoch, the calibration and the thresholds,
+Intervals are 95 %, from a bootstrap over patients. This split also chose {_chosen(config)} and the thresholds,
 so these numbers flatter the model; `mediscan evaluate` on a test split gives honest ones.
 
 | finding | positive | negative | AUROC | ECE | threshold |
@@ -52,6 +49,41 @@ so these numbers flatter the model; `mediscan evaluate` on a test split gives ho
 - The interval beside a probability is what the size of the validation set allows; it does not cover what the model
   never saw. Such studies are marked out of distribution.
 """
+
+
+def _inputs(config: RunConfig) -> str:
+    data, model = config.data, config.model
+    lines = []
+    if data.modalities is not Modalities.NOTE:
+        lines.append(
+            f"Images, fitted into {data.image_size} × {data.image_size} pixels, {data.max_images} at most; "
+            f"image encoder `{model.image_encoder}`."
+        )
+        if data.volumes is VolumeReading.WHOLE:
+            lines.append(
+                f"Volumes, fitted into {data.volume_depth} slices of {data.volume_size} × {data.volume_size} voxels; "
+                f"encoder `{model.volume_encoder}`."
+            )
+    if data.modalities is not Modalities.IMAGE:
+        sections = ", ".join(data.note_sections)
+        lines.append(f"Note sections: {sections}. Other sections never reach it; text encoder `{model.text_encoder}`.")
+        lines.append(f"Time: {_CUTOFFS[data.note_cutoff]}")
+        if data.redact_names or data.redact_tests:
+            lines.append("Names and tests that tell the answer are taken out of notes: see its configuration.")
+    if data.values:
+        lines.append(f"Values: {', '.join(data.values)}.")
+    lines.append(
+        "Fusion: a weighted sum of what kernels say of image and note."
+        if config.train.method is Method.KERNEL
+        else f"Fusion: {model.fusion}."
+    )
+    if config.train.knowledge:
+        lines.append("It also learned from texts about the findings, which are not of patients.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _chosen(config: RunConfig) -> str:
+    return "the calibration" if config.train.method is Method.KERNEL else "the epoch, the calibration"
 
 
 def _interval(values: Mapping[str, Any]) -> str:

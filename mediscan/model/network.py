@@ -97,6 +97,7 @@ class DiagnosisNetwork(nn.Module):
         self.volume_encoder: ImageEncoder | None = None
         if data.volumes is VolumeReading.WHOLE:
             self.volume_encoder = build_volume_encoder(config.volume_encoder)
+            self.volume_encoder.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
             self.volume_projection = _projection(self.volume_encoder.channels, width)
         self.text_projection = _projection(text_encoder.width, width)
         self.values = ValueTokens(len(data.values), width=width)
@@ -165,9 +166,8 @@ class DiagnosisNetwork(nn.Module):
         real = images[mask]  # (N, 1, *S): padding is not encoded at all
         if not len(real):
             return images.new_zeros(*mask.shape, 0, self.width), (0,) * (images.ndim - 3)
-        if real.ndim == 4:
-            real = real.contiguous(memory_format=torch.channels_last)
-        features = encoder(real)
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        features = encoder(real.contiguous(memory_format=formats[real.ndim]))
         tokens = projection(features.tokens)  # (N, P, D)
         tokens = tokens + grid_positions(*features.cells, channels=self.width).to(tokens)
         grid = tokens.new_zeros(*mask.shape, tokens.shape[1], self.width)

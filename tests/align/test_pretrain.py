@@ -41,7 +41,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def config(tiny_text_encoder):
-    return small_config(tiny_text_encoder, pretrain={"epochs": EPOCHS})
+    return small_config(tiny_text_encoder, pretrain={"epochs": EPOCHS, "batch_size": 12, "learning_rate": 5e-3})
 
 
 @pytest.fixture(scope="module")
