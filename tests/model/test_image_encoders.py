@@ -17,7 +17,6 @@ from mediscan.model.image import (
     restore_image_encoder,
 )
 
-
 QUICK = {"resnet-small", "resnet18", "densenet121", "efficientnet-b0", "vit", "swin", "resnet-small-3d", "vit-3d"}
 
 
