@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    alignment,
     deidentify_dicom,
     deidentify_notes,
     fusion,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
     "missing_modality": missing_modality.run,
     "volumes": volumes.run,
     "fusion": fusion.run,
+    "alignment": alignment.run,
     "covid19": real_data.run_covid19,
     "etiology": real_data.run_etiology,
     "sections": sections.run,

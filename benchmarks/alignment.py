@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.command import run_command
+from benchmarks.command import CommandError, run_command
 from mediscan.evaluate.bootstrap import auroc_draws, macro_mean, patient_weights, percentile_interval, two_sided_p
 from mediscan.manifest import Manifest
 from mediscan.phantom.cases import make_cases
@@ -31,28 +31,30 @@ _COUNTS = (1500, 200, 300)
 _SEED = 11
 _SHARE = 0.1
 _DRAWS = 2000
-_SETTINGS = ('pretrain.note_sections=["findings","impression"]', "pretrain.batch_size=32", "pretrain.epochs=28")
+_DONE = (0, 4)
+"""Exit codes; 4: studies without an image are refused."""
+_SETTINGS = ('pretrain.note_sections=["findings","impression"]', "pretrain.epochs=16")
 
 _PROMPTS = {
     Pattern.FOCAL_OPACITY: (
-        ["findings: Airspace opacity in the right {zone} zone.", "findings: Left {zone} zone consolidation."],
-        ["findings: No focal consolidation.", "findings: No consolidation."],
+        ["Airspace opacity in the right {zone} zone.", "Left {zone} zone consolidation."],
+        ["No focal consolidation.", "No consolidation."],
     ),
     Pattern.BILATERAL_HAZE: (
-        ["findings: Moderate bilateral perihilar haze.", "findings: Diffuse haze on both sides."],
-        ["findings: No perihilar haze.", "findings: No diffuse haze."],
+        ["Moderate bilateral perihilar haze.", "Diffuse haze on both sides."],
+        ["No perihilar haze.", "No diffuse haze."],
     ),
     Pattern.EFFUSION: (
-        ["findings: Left pleural effusion.", "findings: Right pleural effusion."],
-        ["findings: No effusion.", "findings: Costophrenic angles clear."],
+        ["Left pleural effusion.", "Right pleural effusion."],
+        ["No effusion.", "Costophrenic angles clear."],
     ),
     Pattern.NODULE: (
-        ["findings: Solitary nodule in the left {zone} zone.", "findings: Right {zone} zone: well-defined nodule."],
-        ["findings: No mass or nodule seen.", "findings: No nodule."],
+        ["Solitary nodule in the left {zone} zone.", "Right {zone} zone: well-defined nodule."],
+        ["No mass or nodule seen.", "No nodule."],
     ),
     Pattern.ENLARGED_HEART: (
-        ["findings: Enlarged heart, cardiothoracic ratio 0.58.", "findings: Cardiomegaly."],
-        ["findings: Heart of normal size, cardiothoracic ratio 0.44."],
+        ["Enlarged heart, cardiothoracic ratio 0.58.", "Cardiomegaly."],
+        ["Heart of normal size, cardiothoracic ratio 0.44."],
     ),
 }
 
@@ -81,7 +83,9 @@ def _retrieval(aligned: Path, manifest: Path) -> dict[str, object]:
 
 
 def _output(arguments: list[str]) -> str:
-    done = subprocess.run([sys.executable, "-m", "mediscan", *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "mediscan", *arguments], check=False, capture_output=True, text=True)
+    if done.returncode not in _DONE:
+        raise CommandError(f"mediscan {' '.join(arguments)} ended with exit code {done.returncode}")
     return done.stdout
 
 
@@ -95,8 +99,7 @@ def _zero_shot(aligned: Path, manifest: Path, folder: Path) -> dict[str, object]
     prompts = folder / "prompts.toml"
     prompts.write_text("\n".join(_table(pattern) for pattern in _PROMPTS), encoding="utf-8")
     arguments = ["--prompts", str(prompts), "--out", str(folder / "zero"), "--json"]
-    # Exit code 4: studies without an image are refused.
-    run_command(["zero-shot", str(aligned), str(folder / "patterns.parquet"), *arguments], accept=(0, 4))
+    run_command(["zero-shot", str(aligned), str(folder / "patterns.parquet"), *arguments], accept=_DONE)
     metrics = json.loads((folder / "zero" / "metrics.json").read_text(encoding="utf-8"))
     return {"macro": metrics["macro"], **metrics["findings"]}
 

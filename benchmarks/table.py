@@ -13,6 +13,7 @@ _TITLES = {
     "missing_modality": "Notes or images missing: the fused model beside models of one modality",
     "volumes": "CT volumes and notes of the phantom, measured on the test split",
     "fusion": "Fusion: cost of a training step, 64 image tokens, 96 text tokens, 16 studies",
+    "alignment": "Alignment without labels: the phantom's images and reports, measured on the test split",
     "covid19": "covid-cxr, finding `covid19`, split val (its notes often name the disease, which flatters the note)",
     "etiology": "MedPix, class group `etiology`, split val",
     "peers_medpix": "MedPix, `etiology`, 5-fold cross-validation by case: the preset `few-cases` beside peers",

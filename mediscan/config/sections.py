@@ -183,14 +183,14 @@ class PretrainConfig(Section):
     Attributes:
         note_sections: What may be read here; reports too, since no label is learned from them.
         loss: The global loss between images and notes.
-        local_weight: Weight of the loss between words and regions.
+        local_weight: Weight of the loss between single statements of the notes and images.
         masked_words_weight: Weight of masked-language modelling; needs trainable text layers.
         image_weight: Weight of self-supervision between two variations of an image.
     """
 
     note_sections: tuple[str, ...] = ("indication", "history", "exam", "vitals", "findings", "impression")
     epochs: Annotated[int, Field(ge=1)] = 20
-    batch_size: Annotated[int, Field(ge=4)] = 64
+    batch_size: Annotated[int, Field(ge=4)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     loss: ContrastiveLoss = ContrastiveLoss.CLIP
     local_weight: Annotated[float, Field(ge=0)] = 1.0

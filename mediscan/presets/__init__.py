@@ -15,4 +15,3 @@ def preset_names() -> tuple[str, ...]:
 def preset_path(name: str) -> Path | None:
     """The file of a preset; None where there is none of that name."""
     return Path(str(files(__name__) / f"{name}{_SUFFIX}")) if name in preset_names() else None
-

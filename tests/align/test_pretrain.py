@@ -27,7 +27,7 @@ from mediscan.model.transfer import load_initial
 from mediscan.model.transfer.aligned import ENCODERS, is_aligned
 from mediscan.study import Split
 
-EPOCHS = 30
+EPOCHS = 45
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +41,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def config(tiny_text_encoder):
-    return small_config(tiny_text_encoder, pretrain={"epochs": EPOCHS, "batch_size": 12, "learning_rate": 5e-3})
+    return small_config(tiny_text_encoder, pretrain={"epochs": EPOCHS, "batch_size": 12, "learning_rate": 8e-3})
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +81,8 @@ def test_pretraining_finds_partners_that_an_untrained_network_does_not(pretraine
     )
     for way in ("image_to_note", "note_to_image"):
         before, after = (result.metrics["retrieval"][way] for result in (untrained, pretrained))
-        assert before["recall@1"] < 0.2
-        assert after["recall@1"] > 0.5
+        assert before["recall@1"] < 0.4
+        assert after["recall@1"] > 0.7
         assert after["median_rank"] < before["median_rank"]
     assert len(pretrained.history) == EPOCHS
 
@@ -216,7 +216,7 @@ PROMPTS = {
 
 def test_prompts_find_findings_without_labels(aligned, manifest, tmp_path):
     result = zero_shot(aligned, manifest.studies(Split.TEST), PROMPTS, tmp_path / "out", split="test")
-    assert result.metrics["macro"]["auroc"] > 0.6  # its text encoder is random, and never saw a note this short
+    assert result.metrics["macro"]["auroc"] > 0.8
     assert result.metrics["score"] == "similarity"
     turned = {name: replace_sides(prompts) for name, prompts in PROMPTS.items()}
     worse = zero_shot(aligned, manifest.studies(Split.TEST), turned, tmp_path / "turned")
@@ -262,10 +262,11 @@ def test_a_text_finds_the_images_it_describes_and_images_find_their_note(aligned
     by_text, by_image = [], []
     for example in searchable.pairs.examples:
         study_id = example.study.study_id
-        by_text.append(study_id in {hit.study_id for hit in searchable.images_for(example.note.text, count=5)})
+        said = example.note.text.removeprefix("findings: ")
+        by_text.append(study_id in {hit.study_id for hit in searchable.images_for(said, count=5)})
         by_image.append(study_id in {hit.study_id for hit in searchable.notes_for(study_id, count=5)})
-    assert np.mean(by_text) > 0.7  # by chance 5 of 24
-    assert np.mean(by_image) > 0.7
+    assert np.mean(by_text) > 0.8  # by chance 5 of 24
+    assert np.mean(by_image) > 0.8
     with pytest.raises(ManifestError, match="the text to look for is blank"):
         searchable.images_for(" \n", count=5)
     with pytest.raises(ManifestError, match="study 'S0' is not among the 24 studies with image and note"):
